@@ -4,17 +4,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "arch/x86/insn.h"
 
 struct spinlock {
 	volatile uint32_t locked;
 };
-
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" : : : "memory");
-}
 
 static inline bool spin_trylock(struct spinlock *lock)
 {
@@ -26,9 +20,8 @@ static inline bool spin_trylock(struct spinlock *lock)
 static inline void spin_lock(struct spinlock *lock)
 {
 	while (!spin_trylock(lock)) {
-		while (lock->locked) {
-			cpu_relax();
-		}
+		while (lock->locked)
+			cpu_pause();
 	}
 }
 

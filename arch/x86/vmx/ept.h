@@ -13,31 +13,29 @@
 #include "arch/x86/virt.h"
 
 /* An entry (SDM 3C tables 28-1 to 28-7). Bits 2:0 are enum nested_access as it is. */
-#define EPT_ACCESS           7ull
-#define EPT_TYPE_SHIFT       3 /* memory type, in entries that map a page */
-#define EPT_TYPE             (7ull << EPT_TYPE_SHIFT)
-#define EPT_IPAT             BIT(6) /* ignore the guest's PAT: never set */
-#define EPT_LARGE            BIT(7) /* maps a page, at levels 2 and 3 */
-#define EPT_ADDRESS          0x000ffffffffff000ull
+#define EPT_ACCESS      7ull
+#define EPT_TYPE_SHIFT  3 /* memory type, in entries that map a page */
+#define EPT_TYPE        (7ull << EPT_TYPE_SHIFT)
+#define EPT_IPAT        BIT(6) /* ignore the guest's PAT: never set */
+#define EPT_LARGE       BIT(7) /* maps a page, at levels 2 and 3 */
+#define EPT_ADDRESS     0x000ffffffffff000ull
 
-/* IA32_VMX_EPT_VPID_CAP (SDM 3D A.10) */
-#define EPT_CAP_EXECUTE_ONLY BIT(0)
-#define EPT_CAP_WALK_4       BIT(6)
-#define EPT_CAP_WALK_5       BIT(7)
-#define EPT_CAP_UC           BIT(8) /* the tables themselves may be read as UC */
-#define EPT_CAP_WB           BIT(14)
-#define EPT_CAP_PAGE_2M      BIT(16)
-#define EPT_CAP_PAGE_1G      BIT(17)
+/* IA32_VMX_EPT_VPID_CAP (SDM 3D A.10); those of INVEPT and INVVPID are in vmcs.h */
+#define EPT_CAP_WALK_4  BIT(6)
+#define EPT_CAP_WALK_5  BIT(7)
+#define EPT_CAP_TYPE_WB BIT(14) /* the tables may be read as WB; otherwise UC */
+#define EPT_CAP_PAGE_2M BIT(16)
+#define EPT_CAP_PAGE_1G BIT(17)
 
 /* EPTP (SDM 3C 24.6.11) */
-#define EPTP_WALK_SHIFT      3 /* levels - 1 */
+#define EPTP_WALK_SHIFT 3 /* levels - 1 */
 
 struct ept {
 	uint64_t *root;
 	uint8_t levels; /* 4; may be raised to 5 before the first map if EPT_CAP_WALK_5 */
 	bool page_2m;
 	bool page_1g;
-	bool cap_wb; /* the tables are read as WB */
+	bool type_wb; /* how the processor reads the tables: WB or UC */
 };
 
 /* An empty tree, from the capabilities in VPID_EPT_CAP. 0, or -1 without memory. */
