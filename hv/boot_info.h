@@ -106,9 +106,10 @@ enum boot_call {
 	KERNEL_INIT,  /* first, on the boot core only: set up heap, log and per-core memory */
 	KERNEL_CHECK, /* on every core: is every requirement met? Changes nothing on the core */
 	KERNEL_START, /* on every core: become the guest. Returns 0 in the guest, or fails */
-	KERNEL_LOG,   /* on the boot core, after KERNEL_INIT gave BOOT_OK or BOOT_UNFIT and before its
-	                 KERNEL_START: log each line of notes[], then set notes_length to 0.
-	                 KERNEL_INIT does the same after its version line */
+	KERNEL_LOG,   /* on the boot core while it is not a guest, once KERNEL_INIT gave BOOT_OK or
+	                 BOOT_UNFIT, also after a KERNEL_START that failed or was taken back: log
+	                 each line of notes[], then set notes_length to 0. KERNEL_INIT does the same
+	                 after its version line */
 };
 
 struct boot_info {
