@@ -1,0 +1,39 @@
+# Unit tests on the build host: each tests/unit/test_NAME.c is a cmocka program, linked with the
+# sources of the tree that unit_sources_NAME lists, all compiled with address and undefined
+# behaviour sanitizers. `make test-unit` builds and runs them; outputs are build/tests/unit/NAME.log.
+
+UNIT_CC     ?= gcc
+UNIT_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -DUNIT_TEST -Itests/unit/shim -I. \
+               -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_BUILD  := build/tests/unit
+
+unit_sources_config := boot/config.c
+unit_sources_ept    := arch/x86/vmx/ept.c tests/unit/fake_heap.c
+unit_sources_format := hv/format.c
+unit_sources_log    := hv/debug/log.c hv/format.c
+unit_sources_memory := hv/memory.c arch/x86/mtrr.c arch/x86/vmx/ept.c tests/unit/fake_heap.c
+unit_sources_mtrr   := arch/x86/mtrr.c
+unit_sources_string :=
+unit_sources_uart   := drivers/uart.c
+
+UNIT_TESTS   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),tests/unit/test_$(t).c $(unit_sources_$(t)))
+UNIT_OBJECTS := $(patsubst %.c,$(UNIT_BUILD)/obj/%.o,$(sort $(UNIT_OBJECTS)))
+
+$(UNIT_BUILD)/obj/%.o: %.c tests/unit/build.mk
+	@mkdir -p $(@D)
+	$(UNIT_CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+define unit_test
+$(UNIT_BUILD)/$(1): $(patsubst %.c,$(UNIT_BUILD)/obj/%.o,tests/unit/test_$(1).c $(unit_sources_$(1)))
+	$$(UNIT_CC) $$(UNIT_CFLAGS) -o $$@ $$^ -lcmocka
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
+
+.PHONY: unit-tests-build unit-tests-run
+unit-tests-build: $(addprefix $(UNIT_BUILD)/,$(UNIT_TESTS))
+
+unit-tests-run: unit-tests-build
+	@tests/unit/run $(addprefix $(UNIT_BUILD)/,$(UNIT_TESTS))
+
+-include $(UNIT_OBJECTS:.o=.d)
