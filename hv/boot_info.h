@@ -25,9 +25,9 @@
  * [text_end, rodata_end) read-only, everything behind it read-write; only text is executable.
  */
 struct kernel_header {
-	uint64_t magic;      /* KERNEL_HEADER_MAGIC */
-	uint32_t version;    /* BOOT_INFO_VERSION that the kernel was built for */
-	uint32_t file_size;  /* bytes to copy */
+	uint64_t magic;     /* KERNEL_HEADER_MAGIC */
+	uint32_t version;   /* BOOT_INFO_VERSION that the kernel was built for */
+	uint32_t file_size; /* bytes to copy */
 	uint32_t text_end;
 	uint32_t rodata_end;
 	uint32_t image_size; /* bytes with .bss, which the loader clears */
@@ -88,17 +88,17 @@ struct boot_core {
 	uint64_t stack;   /* kernel virtual address of the top of its stack; KERNEL_INIT sets it */
 	uint32_t apic_id; /* initial (x2)APIC id as EFI_MP_SERVICES gives it */
 	int32_t status;   /* enum boot_status of the last call that the loader saw fail or pass here
-	                     while it could still touch the region, which a guest cannot */
+			     while it could still touch the region, which a guest cannot */
 	struct gate_state gate;
 };
 
 enum boot_status {
 	BOOT_OK = 0,
-	BOOT_UNFIT = -1,      /* requirements are missing: boot_info.report names them */
-	BOOT_BAD_INFO = -2,   /* magic, version or size do not match */
-	BOOT_NO_MEMORY = -3,  /* the heap is too small */
+	BOOT_UNFIT = -1,       /* requirements are missing: boot_info.report names them */
+	BOOT_BAD_INFO = -2,    /* magic, version or size do not match */
+	BOOT_NO_MEMORY = -3,   /* the heap is too small */
 	BOOT_VIRT_FAILED = -4, /* the core could not enter virtual operation */
-	BOOT_NOT_RUN = -5,    /* set by the loader before each call */
+	BOOT_NOT_RUN = -5,     /* set by the loader before each call */
 };
 
 /* What the loader asks of the kernel, on the core that it runs on. */
@@ -107,9 +107,9 @@ enum boot_call {
 	KERNEL_CHECK, /* on every core: is every requirement met? Changes nothing on the core */
 	KERNEL_START, /* on every core: become the guest. Returns 0 in the guest, or fails */
 	KERNEL_LOG,   /* on the boot core while it is not a guest, once KERNEL_INIT gave BOOT_OK or
-	                 BOOT_UNFIT, also after a KERNEL_START that failed or was taken back: log
-	                 each line of notes[], then set notes_length to 0. KERNEL_INIT does the same
-	                 after its version line */
+			 BOOT_UNFIT, also after a KERNEL_START that failed or was taken back: log
+			 each line of notes[], then set notes_length to 0. KERNEL_INIT does the same
+			 after its version line */
 };
 
 struct boot_info {
@@ -118,24 +118,24 @@ struct boot_info {
 	uint32_t size; /* of this structure with its cores[] */
 	uint64_t region_base;
 	uint64_t region_size;
-	uint64_t page_tables; /* offset in the region: the level 1 tables of the region, one behind
-	                         the other, so that PTE n maps the region's page n */
-	uint64_t heap;        /* offset in the region of the first free page */
-	uint64_t cr3;         /* physical address of the kernel's top-level table */
+	uint64_t page_tables;  /* offset in the region: the level 1 tables of the region, one behind
+				  the other, so that PTE n maps the region's page n */
+	uint64_t heap;         /* offset in the region of the first free page */
+	uint64_t cr3;          /* physical address of the kernel's top-level table */
 	uint64_t window_table; /* offset in the region of the empty level 1 table of the 2 MiB at
-	                          KERNEL_WINDOW; its upper levels are in place */
-	uint64_t gate_entry;  /* offset in the region of the top-level entry that maps the gate at
-	                         its physical address; the kernel clears it when all cores are in */
-	uint64_t ram_top;     /* end of the highest RAM that the firmware's map reports */
-	uint64_t rsdp;        /* physical address of the ACPI RSDP, 0: none */
+				  KERNEL_WINDOW; its upper levels are in place */
+	uint64_t gate_entry;   /* offset in the region of the top-level entry that maps the gate at
+				  its physical address; the kernel clears it when all cores are in */
+	uint64_t ram_top;      /* end of the highest RAM that the firmware's map reports */
+	uint64_t rsdp;         /* physical address of the ACPI RSDP, 0: none */
 	struct boot_config config;
 	uint32_t core_count;
 	uint32_t report_length; /* bytes of report[] in use */
 	char report[8192];      /* KERNEL_CHECK: what is missing, one sentence a line */
 	uint32_t notes_length;  /* bytes of notes[] in use */
 	char notes[2048];       /* what the loader has to say on the log, one sentence a line, each
-	                           ended by '\n' and without the "plinth: " of the log */
-	char next[512];         /* what the loader starts after PLINTH_SEAL, for the log; may be "" */
+				   ended by '\n' and without the "plinth: " of the log */
+	char next[512]; /* what the loader starts after PLINTH_SEAL, for the log; may be "" */
 	struct boot_core cores[]; /* [0] is the boot core */
 };
 

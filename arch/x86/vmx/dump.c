@@ -1,0 +1,98 @@
+/*
+ * A VMCS for people: names of fields and errors, and the report of a vCPU's state that goes on the
+ * line when something has failed.
+ */
+#include "arch/x86/vmx/vmx.h"
+#include "hv/debug/log.h"
+#include "hv/debug/panic.h"
+
+static const struct {
+	enum vmcs_field field;
+	const char *name;
+} fields[] = {
+#define X(name, encoding) { name, #name },
+	VMCS_FIELDS(X)
+#undef X
+};
+
+const char *vmcs_field_name(enum vmcs_field field)
+{
+	for (size_t i = 0; i < array_size(fields); i++)
+		if (fields[i].field == field)
+			return fields[i].name;
+	return "?";
+}
+
+const char *vmx_instruction_error(uint32_t error)
+{
+	static const char *const names[] = {
+		[1] = "VMCALL executed in VMX root operation",
+		[2] = "VMCLEAR with invalid physical address",
+		[3] = "VMCLEAR with VMXON pointer",
+		[4] = "VMLAUNCH with non-clear VMCS",
+		[5] = "VMRESUME with non-launched VMCS",
+		[6] = "VMRESUME after VMXOFF",
+		[7] = "VM entry with invalid control field(s)",
+		[8] = "VM entry with invalid host-state field(s)",
+		[9] = "VMPTRLD with invalid physical address",
+		[10] = "VMPTRLD with VMXON pointer",
+		[11] = "VMPTRLD with incorrect VMCS revision identifier",
+		[12] = "VMREAD/VMWRITE from/to unsupported VMCS component",
+		[13] = "VMWRITE to read-only VMCS component",
+		[15] = "VMXON executed in VMX root operation",
+		[16] = "VM entry with invalid executive-VMCS pointer",
+		[17] = "VM entry with non-launched executive VMCS",
+		[18] = "VM entry with executive-VMCS pointer not VMXON pointer",
+		[19] = "VMCALL with non-clear VMCS",
+		[20] = "VMCALL with invalid VM-exit control fields",
+		[22] = "VMCALL with incorrect MSEG revision identifier",
+		[23] = "VMXOFF under dual-monitor treatment",
+		[24] = "VMCALL with invalid SMM-monitor features",
+		[25] = "VM entry with invalid VM-execution control fields in executive VMCS",
+		[26] = "VM entry with events blocked by MOV SS",
+		[28] = "invalid operand to INVEPT/INVVPID",
+	};
+
+	return error < array_size(names) && names[error] ? names[error] : "unknown error";
+}
+
+void vmcs_access_failed(enum vmcs_field field, const char *access, const char *caller)
+{
+	panic("%s of %s (%#x) failed in %s()", access, vmcs_field_name(field), field, caller);
+}
+
+/* A read that cannot fail the report: false where the processor lacks the field. */
+static bool try_vmread(enum vmcs_field field, uint64_t *value)
+{
+	bool failed;
+
+	__asm__ volatile("vmread %[field], %[value]"
+			 : [value] "=r"(*value), "=@ccbe"(failed)
+			 : [field] "r"((uint64_t)field)
+			 : "memory");
+	return !failed;
+}
+
+void vmx_dump(struct vcpu *vcpu)
+{
+	const struct vmx_vcpu *vmx = vcpu->arch;
+
+	if (!vmx || !vmx->vmcs_active) {
+		log_error("  core %u has no current VMCS", vcpu->index);
+		return;
+	}
+	log_error("  VMCS of core %u%s:", vcpu->index, vmx->launched ? "" : " (not launched)");
+	for (size_t i = 0; i < array_size(fields); i += 2) {
+		uint64_t a = 0, b = 0;
+		bool second = i + 1 < array_size(fields);
+		bool has_a = try_vmread(fields[i].field, &a);
+		bool has_b = second && try_vmread(fields[i + 1].field, &b);
+
+		if (has_a && has_b)
+			log_error("  %-30s %016lx  %-30s %016lx", fields[i].name, (unsigned long)a,
+				  fields[i + 1].name, (unsigned long)b);
+		else if (has_a || has_b)
+			log_error("  %-30s %016lx", fields[has_a ? i : i + 1].name,
+				  (unsigned long)(has_a ? a : b));
+	}
+}

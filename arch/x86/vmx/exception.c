@@ -1,0 +1,56 @@
+/*
+ * Exceptions and NMIs that exit: decoding the interruption information (SDM 3C 24.9.2), and giving
+ * back to the guest what plinth only looked at, as the processor would have delivered it.
+ */
+#include "arch/x86/vmx/exits.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/regs.h"
+#include "hv/event.h"
+#include "hv/exception.h"
+
+static struct event event_of(uint32_t info, uint32_t error_code, uint32_t length)
+{
+	return (struct event){
+		.valid = info & INTERRUPTION_VALID,
+		.vector = (uint8_t)INTERRUPTION_VECTOR(info),
+		.type = (uint8_t)INTERRUPTION_TYPE(info),
+		.has_error_code = info & INTERRUPTION_ERROR_CODE,
+		.error_code = error_code,
+		.length = (uint8_t)length,
+	};
+}
+
+void vmx_requeue_vectoring(struct vcpu *vcpu)
+{
+	uint32_t info = vmread32(IDT_VECTORING_INFO);
+
+	vcpu->run->vectoring.valid = false;
+	if (!(info & INTERRUPTION_VALID))
+		return;
+	vcpu->run->vectoring = event_of(info, vmread32(IDT_VECTORING_ERROR_CODE),
+					vmread32(EXIT_INSTRUCTION_LENGTH));
+	/* Its delivery had begun to block NMIs, and entry will block them again. */
+	if (vcpu->run->vectoring.type == EVENT_NMI)
+		vmx_set_nmi_blocking(vcpu, false);
+	vcpu->vm->ops->inject(vcpu, &vcpu->run->vectoring);
+}
+
+enum exit_action vmx_exit_exception(struct vcpu *vcpu)
+{
+	uint32_t info = vmread32(EXIT_INTERRUPTION_INFO);
+	struct event event = event_of(info, vmread32(EXIT_INTERRUPTION_ERROR_CODE),
+				      vmread32(EXIT_INSTRUCTION_LENGTH));
+
+	if (event.type == EVENT_NMI)
+		return exit_nmi(vcpu);
+	vmx_requeue_vectoring(vcpu);
+
+	/* SDM 3C 27.2.3: a fault of IRET strikes after IRET has unblocked NMIs; it must not. */
+	if (info & INTERRUPTION_NMI_UNBLOCKED && event.vector != VECTOR_DF &&
+	    !vcpu->run->vectoring.valid)
+		vmx_set_nmi_blocking(vcpu, true);
+
+	vcpu->run->qualification = vmread(EXIT_QUALIFICATION);
+	vcpu->run->rip = vmread(GUEST_RIP);
+	return exit_exception(vcpu, &event, vcpu->run->qualification);
+}

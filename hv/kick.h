@@ -1,0 +1,16 @@
+/* Kicks: making other cores leave the guest, wait, flush or stop, wherever they are. */
+#pragma once
+
+#include "hv/vcpu.h"
+
+/* Returns when every other running core waits in the host. Answers kicks to SELF meanwhile. */
+void kick_pause_others(struct vcpu *self);
+
+/* Let them go on, doing REQUESTS (KICK_FLUSH, or 0) first. After kick_pause_others() only. */
+void kick_resume_others(struct vcpu *self, uint32_t requests);
+
+/* Stop all other cores for good; returns after a bounded time, whether they have or not. */
+void kick_stop_others(struct vcpu *self);
+
+/* Do what other cores have asked of VCPU. False when there was nothing. On its own core only. */
+bool kick_answer(struct vcpu *vcpu);
