@@ -276,17 +276,19 @@ void config_parse_text(struct config *config, const char *text, size_t length,
 	    text[2] == byte_order_mark[2])
 		text += 3;
 
-	for (; text < end; text = line.text.at + line.text.length + 1) {
+	while (text < end) {
 		line.number++;
 		line.text = (struct span){ text, 0 };
-		while (text + line.text.length < end && text[line.text.length] != '\n')
-			line.text.length++;
+		while (text < end && *text != '\n')
+			text++;
+		line.text.length = (size_t)(text - line.text.at);
+		if (text < end)
+			text++;
+		if (line.text.length && line.text.at[line.text.length - 1] == '\r')
+			line.text.length--;
 
-		struct span rest = line.text;
+		struct span rest = trim(without_comment(trim(line.text)));
 
-		if (rest.length && rest.at[rest.length - 1] == '\r')
-			rest.length--;
-		rest = trim(without_comment(trim(rest)));
 		if (rest.length > CONFIG_LINE_MAX)
 			complain(&line, "it is too long");
 		else if (rest.length)
@@ -310,9 +312,10 @@ void config_parse_options(struct config *config, const char *options,
 
 		word.number++;
 		word.text = (struct span){ options, 0 };
-		for (; *options && (quoted || !is_blank(*options)); options++)
+		for (; *options && (quoted || !is_blank(*options)); options++) {
 			quoted ^= *options == '"';
-		has_equals |= *options == '=';
+			has_equals |= *options == '=';
+		}
 		word.text.length = (size_t)(options - word.text.at);
 
 		if (word.number == 1 && !has_equals)
