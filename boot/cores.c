@@ -184,11 +184,13 @@ bool cores_leave(struct machine *machine)
 	for (uint32_t i = 0; i < machine->core_count; i++) {
 		struct core *core = &machine->cores[i];
 
-		if (core->inside)
-			say("core %d (APIC id %d) stays in virtual operation, it cannot be taken "
-			    "back (%r): restart the machine",
-			    i, core->apic_id, status);
-		all = all && !core->inside;
+		if (!core->inside)
+			continue;
+		say("core %d (APIC id %d) stays in virtual operation, %a: restart the machine", i,
+		    core->apic_id,
+		    i && EFI_ERROR(status) ? "as firmware cannot call it to leave"
+					   : "as plinth does not let it leave");
+		all = false;
 	}
 	return all;
 }

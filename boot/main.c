@@ -106,7 +106,7 @@ static void start_plinth(const struct config *config)
 	if (!prepare(&machine, config)) {
 		say("this machine cannot run plinth; continuing without it");
 	} else if (!start(&machine)) {
-		say("plinth does not start on every core of this machine; continuing without it");
+		say("not every core of this machine can run plinth; continuing without it");
 	} else {
 		status = gate_hypercall(PLINTH_CALL(PLINTH_SEAL));
 		if (status)
