@@ -1,0 +1,25 @@
+# The test board's helper: an EFI program with the board's DSDT inside.
+
+BOARD_CFLAGS := $(CFLAGS_COMMON) -I$(BUILD)/board -isystem /usr/include/efi \
+	-isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \
+	-fno-stack-protector -fno-strict-aliasing -mno-red-zone
+
+$(BUILD)/board/dsdt.h: tests/board/dsdt.asl
+	$(call say,IASL,$@)
+	@mkdir -p $(@D)
+	$(Q)iasl -vs -tc -p $(@:.h=) $< >$(@:.h=.log) 2>&1 || { cat $(@:.h=.log); exit 1; }
+	$(Q)mv $(@:.h=.hex) $@
+
+$(BUILD)/board/acpi.o: tests/board/acpi.c $(BUILD)/board/dsdt.h
+	$(call say,CC,$@)
+	$(Q)$(CC) $(BOARD_CFLAGS) -c -o $@ $<
+
+$(BUILD)/board/board.so: $(BUILD)/board/acpi.o
+	$(call say,LD,$@)
+	$(Q)$(LD) -nostdlib -znocombreloc -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
+		/usr/lib/crt0-efi-x86_64.o $< -o $@ -L/usr/lib -lefi -lgnuefi
+
+$(BOARD): $(BUILD)/board/board.so
+	$(call say,EFI,$@)
+	$(Q)$(OBJCOPY) -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' \
+		-j .reloc --target=efi-app-x86_64 $< $@
