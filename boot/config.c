@@ -289,9 +289,7 @@ void config_parse_text(struct config *config, const char *text, size_t length,
 
 		struct span rest = trim(without_comment(trim(line.text)));
 
-		if (rest.length > CONFIG_LINE_MAX)
-			complain(&line, "it is too long");
-		else if (rest.length)
+		if (rest.length)
 			parse_setting(&line, rest);
 	}
 }
@@ -320,9 +318,6 @@ void config_parse_options(struct config *config, const char *options,
 
 		if (word.number == 1 && !has_equals)
 			continue; /* the program's own name */
-		if (word.text.length > CONFIG_LINE_MAX)
-			complain(&word, "it is too long");
-		else
-			parse_setting(&word, unquote(word.text));
+		parse_setting(&word, unquote(word.text));
 	}
 }

@@ -15,8 +15,7 @@
 
 #include "hv/boot_info.h"
 
-#define CONFIG_LINE_MAX 1024 /* longer lines and words are complained about */
-#define CONFIG_NEXT_MAX 512  /* with the terminating NUL */
+#define CONFIG_NEXT_MAX 512 /* with the terminating NUL */
 
 struct config {
 	struct boot_config kernel;

@@ -7,7 +7,6 @@
 #pragma GCC diagnostic ignored "-Wformat"
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"
-#pragma GCC diagnostic ignored "-Wformat-truncation"
 
 #define assert_formats(...)                                                                        \
 	do {                                                                                       \
