@@ -104,7 +104,10 @@ int memory_create(struct vm *vm)
 	return build_views(vm);
 }
 
-/* Map in both views what GPA, not below mapped_top, is in: the largest page of one type. */
+/*
+ * Map in both views what GPA, not below mapped_top, is in: the largest page of one type. No such
+ * page reaches below mapped_top, which is a whole GiB.
+ */
 static int map_lazily(struct vm *vm, gpa_t gpa)
 {
 	static const uint64_t sizes[] = { SIZE_1G, SIZE_2M, PAGE_SIZE };
@@ -115,7 +118,7 @@ static int map_lazily(struct vm *vm, gpa_t gpa)
 	for (unsigned i = 0; i < array_size(sizes); i++) {
 		start = align_down(gpa, sizes[i]);
 		end = start + sizes[i];
-		if (start >= vm->mapped_top && mtrr_uniform(&vm->mtrrs, start, end, &type) == end)
+		if (mtrr_uniform(&vm->mtrrs, start, end, &type) == end)
 			break;
 	}
 	if (map_one_to_one(vm, VIEW_GUEST, start, end, type) ||

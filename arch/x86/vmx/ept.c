@@ -116,12 +116,7 @@ static int map_in_table(const struct ept *ept, uint64_t *table, unsigned level,
 			request->hpa += size;
 		} else if (!request->access && !is_present(old)) {
 			/* Nothing is there to be unmapped: no table for that. */
-			uint64_t step =
-				min_u64(align_down(request->gpa, size) + size, request->end) -
-				request->gpa;
-
-			request->gpa += step;
-			request->hpa += step;
+			request->gpa = min_u64(align_down(request->gpa, size) + size, request->end);
 		} else {
 			uint64_t *below = descend(slot, level);
 
