@@ -4,7 +4,7 @@
 BUILD   ?= build
 NASM    ?= nasm
 OBJCOPY ?= objcopy
-Q       ?= $(if $(V),,@)
+Q       ?= $(if $(filter 1,$(V)),,@)
 
 # Distributions and versions of gnu-efi differ in where they put their start-up code.
 EFI_DIRS    ?= /usr/lib /usr/lib/gnuefi /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib/x86_64-linux-gnu

@@ -138,6 +138,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 
 	read_settings(self, &config);
 	status = load_next(image, self->DeviceHandle, &config, &next);
+	if (!next)
+		config.next[0] = 0; /* the kernel tells what it starts */
 	if (plinth_runs())
 		say("plinth already runs on this machine; continuing without another one");
 	else
