@@ -1,8 +1,8 @@
 # plinth's build. `make help` lists what there is; `make run` on a fresh Debian needs nothing before.
 #
 # The parts bring their own rules: hv/build.mk (the kernel, $(KERNEL)), boot/build.mk ($(PLINTH)),
-# tests/unit/build.mk (adds its programs to UNIT_TESTS), tests/board/build.mk ($(BOARD)).
-# All of them build below $(BUILD), so that `make compile BUILD=... CC=clang` works beside another.
+# tests/unit/build.mk (unit-tests-build, unit-tests-run), tests/board/build.mk ($(BOARD)).
+# All of them build below $(BUILD), so that `make compile BUILD=... CC=clang` works beside it.
 
 BUILD   := build
 CC      := gcc
@@ -23,20 +23,19 @@ BOARD      := $(BUILD)/board/board.efi
 PLINTHCTL  := $(BUILD)/guest/plinthctl
 LOOPBACK   := $(BUILD)/engine/loopback.so
 INITRD     := $(BUILD)/guest/initrd.img
-UNIT_TESTS :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
--include hv/build.mk
--include boot/build.mk
--include tests/unit/build.mk
+include hv/build.mk
+include boot/build.mk
+include tests/unit/build.mk
 include tests/board/build.mk
 
-# Everything that a compiler makes; `parts` is what a boot needs.
-COMPILED := $(if $(wildcard boot/build.mk),$(PLINTH)) $(BOARD) $(PLINTHCTL) $(LOOPBACK) $(UNIT_TESTS)
-PARTS    := $(filter-out $(UNIT_TESTS),$(COMPILED)) $(INITRD) $(BUILD)/guest/vmlinuz
+# Everything that a compiler makes, and what a boot needs.
+COMPILED := $(PLINTH) $(BOARD) $(PLINTHCTL) $(LOOPBACK)
+PARTS    := $(COMPILED) $(INITRD) $(BUILD)/guest/vmlinuz
 
 SOURCES = $(shell find arch boot drivers guest hv scripts tests -name '*.[ch]' | sort)
 WITHOUT_ECHO := $(MAKE) --no-print-directory
@@ -115,7 +114,9 @@ distclean: ## remove the downloads too
 
 .PHONY: compile parts
 compile: $(COMPILED)
+	@:
 parts: $(PARTS)
+	@:
 
 $(PLINTHCTL): guest/plinthctl.c hv/hypercall.h
 	$(call say,CC,$@)

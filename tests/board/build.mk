@@ -1,7 +1,8 @@
-# The test board's helper: an EFI program with the board's DSDT inside.
+# The test board's helper: an EFI program with the board's DSDT inside. Where gnu-efi is, boot/build.mk
+# knows.
 
-BOARD_CFLAGS := $(CFLAGS_COMMON) -I$(BUILD)/board -isystem /usr/include/efi \
-	-isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \
+BOARD_CFLAGS := $(CFLAGS_COMMON) -I$(BUILD)/board -isystem $(EFI_INCLUDE) \
+	-isystem $(EFI_INCLUDE)/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \
 	-fno-stack-protector -fno-strict-aliasing -mno-red-zone
 
 $(BUILD)/board/dsdt.h: tests/board/dsdt.asl
@@ -16,8 +17,8 @@ $(BUILD)/board/acpi.o: tests/board/acpi.c $(BUILD)/board/dsdt.h
 
 $(BUILD)/board/board.so: $(BUILD)/board/acpi.o
 	$(call say,LD,$@)
-	$(Q)$(LD) -nostdlib -znocombreloc -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
-		/usr/lib/crt0-efi-x86_64.o $< -o $@ -L/usr/lib -lefi -lgnuefi
+	$(Q)$(LD) -nostdlib -znocombreloc -T $(EFI_LDS) -shared -Bsymbolic \
+		--no-warn-rwx-segments $(EFI_CRT0) $< -o $@ $(EFI_LIBS)
 
 $(BOARD): $(BUILD)/board/board.so
 	$(call say,EFI,$@)
