@@ -6,13 +6,11 @@
 
 #include <efi.h>
 
+/* Versions of clang-format do not agree on these braces. */
+/* clang-format off */
 #define EFI_MP_SERVICES_PROTOCOL_GUID                                                              \
-	{                                                                                          \
-		0x3fdda605, 0xa76e, 0x4f46,                                                        \
-		{                                                                                  \
-			0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08                             \
-		}                                                                                  \
-	}
+	{ 0x3fdda605, 0xa76e, 0x4f46, { 0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08 } }
+/* clang-format on */
 
 /* EFI_PROCESSOR_INFORMATION.StatusFlag */
 #define PROCESSOR_AS_BSP_BIT        0x1

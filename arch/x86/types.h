@@ -17,8 +17,9 @@ typedef uint64_t hpa_t; /* host-physical address */
 
 #define BIT(n)           (1ull << (n))
 
-#define align_down(x, a) ((x) & ~((uint64_t)(a)-1))
-#define align_up(x, a)   (((x) + (uint64_t)(a)-1) & ~((uint64_t)(a)-1))
+/* A is a power of two: -A has all bits but those below it. */
+#define align_down(x, a) ((x) & -(uint64_t)(a))
+#define align_up(x, a)   (-(-(uint64_t)(x) & -(uint64_t)(a)))
 #define array_size(a)    (sizeof(a) / sizeof((a)[0]))
 
 static inline uint64_t min_u64(uint64_t a, uint64_t b)

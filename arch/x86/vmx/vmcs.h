@@ -241,7 +241,7 @@ enum vmcs_width {
 #define ENTRY_LOAD_EFER                BIT(15)
 
 /* Interruption information: entry, exit and IDT-vectoring share it, SDM 3C 24.8.3, 24.9.2 */
-#define INTERRUPTION_VECTOR(i)         ((i)&0xff)
+#define INTERRUPTION_VECTOR(i)         (0xff & (i))
 #define INTERRUPTION_TYPE(i)           ((i) >> 8 & 7)
 #define INTERRUPTION_ERROR_CODE        BIT(11)
 #define INTERRUPTION_NMI_UNBLOCKED     BIT(12) /* an IRET unblocked NMIs before this fault */
@@ -264,7 +264,7 @@ enum activity_state {
 #define PENDING_DEBUG_BS         BIT(14) /* SDM 3C table 24-4 */
 
 /* IA32_VMX_BASIC, SDM 3D A.1 */
-#define VMX_BASIC_REVISION(b)    ((uint32_t)((b)&0x7fffffff))
+#define VMX_BASIC_REVISION(b)    ((uint32_t)(0x7fffffff & (b)))
 #define VMX_BASIC_REGION_SIZE(b) ((uint32_t)((b) >> 32 & 0x1fff))
 #define VMX_BASIC_32BIT_ADDRESS  BIT(48)
 #define VMX_BASIC_MEMORY_TYPE(b) ((unsigned)((b) >> 50 & 0xf))
@@ -282,7 +282,7 @@ enum activity_state {
 #define EPT_CAP_INVVPID_SINGLE   BIT(41)
 
 /* Basic exit reasons, SDM 3D appendix C */
-#define EXIT_REASON_BASIC(r)     ((r)&0xffff)
+#define EXIT_REASON_BASIC(r)     (0xffff & (r))
 #define EXIT_REASON_ENTRY_FAILED BIT(31)
 
 enum exit_reason {
