@@ -6,16 +6,20 @@
 
 #define DIGITS_MAX 20 /* of a 64-bit number */
 
+static const char lower_digits[] = "0123456789abcdef";
+static const char upper_digits[] = "0123456789ABCDEF";
+
 struct output {
 	char *buf;
 	size_t size;
 	size_t length; /* of the whole text, cut off or not */
 };
 
-/* One conversion: %[-0][width][.precision][length]CONVERSION */
+/* One conversion: %[-0#][width][.precision][length]CONVERSION */
 struct spec {
 	bool left;
 	bool zero;
+	bool alternate; /* 0x before a hexadecimal number that is not 0 */
 	int width;
 	int precision; /* negative: none given */
 	int longs;     /* 0: int, more: 64 bits; -1: short, -2: char */
@@ -82,6 +86,15 @@ static void put_number(struct output *out, const struct spec *spec, const char *
 	pad(out, ' ', spec->left ? rest : 0);
 }
 
+static void put_hex(struct output *out, const struct spec *spec, bool upper, uint64_t value)
+{
+	const char *prefix = upper ? "0X" : "0x";
+
+	if (!spec->alternate || !value)
+		prefix = "";
+	put_number(out, spec, prefix, value, 16, upper ? upper_digits : lower_digits);
+}
+
 /* A va_list in a struct can be handed on by address, whatever type it is. */
 struct arguments {
 	va_list list;
@@ -131,6 +144,8 @@ static struct spec parse_spec(const char **fmt, struct arguments *args)
 			spec.left = true;
 		else if (**fmt == '0')
 			spec.zero = true;
+		else if (**fmt == '#')
+			spec.alternate = true;
 		else
 			break;
 	}
@@ -156,8 +171,6 @@ static struct spec parse_spec(const char **fmt, struct arguments *args)
 
 static void convert(struct output *out, struct spec *spec, char conversion, struct arguments *args)
 {
-	static const char lower[] = "0123456789abcdef";
-	static const char upper[] = "0123456789ABCDEF";
 	int64_t number;
 
 	switch (conversion) {
@@ -171,19 +184,18 @@ static void convert(struct output *out, struct spec *spec, char conversion, stru
 	case 'i':
 		number = next_signed(args, spec->longs);
 		put_number(out, spec, number < 0 ? "-" : "",
-			   number < 0 ? -(uint64_t)number : (uint64_t)number, 10, lower);
+			   number < 0 ? -(uint64_t)number : (uint64_t)number, 10, lower_digits);
 		break;
 	case 'u':
-		put_number(out, spec, "", next_unsigned(args, spec->longs), 10, lower);
+		put_number(out, spec, "", next_unsigned(args, spec->longs), 10, lower_digits);
 		break;
 	case 'x':
-		put_number(out, spec, "", next_unsigned(args, spec->longs), 16, lower);
-		break;
 	case 'X':
-		put_number(out, spec, "", next_unsigned(args, spec->longs), 16, upper);
+		put_hex(out, spec, conversion == 'X', next_unsigned(args, spec->longs));
 		break;
 	case 'p':
-		put_number(out, spec, "0x", (uintptr_t)va_arg(args->list, void *), 16, lower);
+		put_number(out, spec, "0x", (uintptr_t)va_arg(args->list, void *), 16,
+			   lower_digits);
 		break;
 	default:
 		put(out, conversion);

@@ -40,14 +40,14 @@ static const uint64_t numbers[] = {
 
 static void formats_numbers_in_every_shape(UNUSED void **state)
 {
-	static const char *const flags[] = { "", "0", "-", "-0", "0-" };
+	static const char *const flags[] = { "", "0", "-", "-0", "0-", "#", "#0", "-#" };
 	static const char *const widths[] = { "", "1", "5", "16", "25" };
 	static const char *const precisions[] = { "", ".0", ".1", ".7", ".22" };
 	static const char *const lengths[] = { "hh", "h", "", "l", "ll", "z" };
 	static const char conversions[] = "diuxX";
 	unsigned count = 0;
 
-	for (size_t f = 0; f < 5; f++)
+	for (size_t f = 0; f < 8; f++)
 		for (size_t w = 0; w < 5; w++)
 			for (size_t p = 0; p < 5; p++)
 				for (size_t l = 0; l < 6; l++)
@@ -61,7 +61,7 @@ static void formats_numbers_in_every_shape(UNUSED void **state)
 							assert_formats(fmt, numbers[n]);
 							count++;
 						}
-	assert_int_equal(count, 5 * 5 * 5 * 6 * 5 * 18);
+	assert_int_equal(count, 8 * 5 * 5 * 6 * 5 * 18);
 }
 
 static void formats_strings_and_characters(UNUSED void **state)
