@@ -29,6 +29,8 @@ static struct page walk(const struct ept *e, gpa_t gpa, unsigned *level_found)
 {
 	const uint64_t *table = e->root;
 
+	*level_found = 0;
+
 	for (unsigned level = e->levels; level >= 1; level--) {
 		unsigned shift = 12 + 9 * (level - 1);
 		uint64_t entry = table[gpa >> shift & 511];

@@ -307,9 +307,10 @@ static struct mtrr_state random_state(struct rng *rng, uint64_t window, uint64_t
 	for (unsigned i = 0; i < s.count; i++) {
 		uint64_t size = PAGE_SIZE << rng_below(rng, 12);
 		uint64_t mask = ~(size - 1);
+		uint64_t holes = rng_next(rng);
 
 		if (!rng_below(rng, 3))
-			mask ^= (rng_next(rng) & rng_next(rng)) & (window - 1) & ~0xfffull;
+			mask ^= rng_next(rng) & holes & (window - 1) & ~0xfffull;
 		if (!rng_below(rng, 10))
 			mask ^= 1ull << (12 + rng_below(rng, 30));
 		mask &= physical_mask(s.maxphyaddr) & ~0xfffull;

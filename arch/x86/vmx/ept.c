@@ -46,7 +46,7 @@ static void write_entry(uint64_t *slot, uint64_t entry)
 
 static bool may_be_page(const struct ept *ept, unsigned level)
 {
-	return level == 1 || (level == 2 && ept->page_2m) || (level == 3 && ept->page_1g);
+	return (level == 2 && ept->page_2m) || (level == 3 && ept->page_1g);
 }
 
 static uint64_t page_entry(hpa_t hpa, unsigned level, unsigned access, enum memory_type type)
@@ -107,7 +107,7 @@ static int map_in_table(const struct ept *ept, uint64_t *table, unsigned level,
 		bool whole = !(request->gpa % size) && request->end - request->gpa >= size;
 		bool fits = may_be_page(ept, level) && !(request->hpa % size);
 
-		if (whole && (fits || !request->access)) {
+		if (level <= 1 || (whole && (fits || !request->access))) {
 			write_entry(slot, page_entry(request->hpa, level, request->access,
 						     request->type));
 			if (is_table(old, level))
@@ -145,7 +145,7 @@ int ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned acces
 	struct request request = { gpa, hpa, gpa + size, access & EPT_ACCESS, type };
 	uint64_t reach = level_size(ept->levels + 1u);
 
-	if (size > reach || gpa > reach - size)
+	if (!size || size > reach || gpa > reach - size || (gpa | hpa | size) % PAGE_SIZE)
 		return -1;
 	return map_in_table(ept, ept->root, ept->levels, &request);
 }
