@@ -42,7 +42,8 @@ static void log_processor(unsigned core_count)
 	uint32_t eax = cpuid(1, 0).eax;
 	uint32_t family = eax >> 8 & 0xf, model = eax >> 4 & 0xf;
 	uint32_t brand[13] = { 0 };
-	const char *name = (const char *)brand;
+	const char *name = (const char *)brand; /* padded with blanks, on either side */
+	size_t length;
 
 	if (family == 6 || family == 0xf)
 		model |= (eax >> 16 & 0xf) << 4;
@@ -56,9 +57,13 @@ static void log_processor(unsigned core_count)
 		}
 	while (*name == ' ')
 		name++;
-	log_info("processor: %.4s%.4s%.4s family %u model %u stepping %u, \"%s\", %u core%s",
+	length = strlen(name);
+	while (length && name[length - 1] == ' ')
+		length--;
+	log_info("processor: %.4s%.4s%.4s family %u model %u stepping %u, \"%.*s\", %u core%s",
 		 (const char *)&vendor.ebx, (const char *)&vendor.edx, (const char *)&vendor.ecx,
-		 family, model, eax & 0xf, name, core_count, core_count == 1 ? "" : "s");
+		 family, model, eax & 0xf, (int)length, name, core_count,
+		 core_count == 1 ? "" : "s");
 }
 
 static enum boot_status kernel_init(struct boot_info *info)

@@ -11,8 +11,10 @@
 #include "hv/kick.h"
 #include "hv/string.h"
 
-#define TOUCHES_LOGGED 8 /* one by one; of more, only every power of two */
-#define DECOY_BYTE     0xff
+#define TOUCHES_LOGGED      8 /* one by one; of more, only every power of two */
+#define DECOY_BYTE          0xff
+
+#define VIOLATIONS_IN_A_ROW 1000 /* a race with other cores takes one or two */
 
 /*
  * Guards changes of the nested tables while other cores are in the guest. Never held while waiting
@@ -172,6 +174,23 @@ static void enter_decoy(struct vcpu *vcpu)
 	vcpu->decoy = true;
 }
 
+/*
+ * The same violation again and again, with no other exit between, is one that mapping does not
+ * cure: better an end with a report than a core that spins for ever.
+ */
+static bool is_stuck(struct vcpu *vcpu, gpa_t gpa)
+{
+	uint64_t exit = vcpu->run->exits;
+
+	if (gpa == vcpu->violation_gpa && exit == vcpu->violation_exit + 1)
+		vcpu->violations++;
+	else
+		vcpu->violations = 0;
+	vcpu->violation_gpa = gpa;
+	vcpu->violation_exit = exit;
+	return vcpu->violations > VIOLATIONS_IN_A_ROW;
+}
+
 enum memory_result memory_violation(struct vcpu *vcpu, gpa_t gpa, unsigned access)
 {
 	struct vm *vm = vcpu->vm;
@@ -185,7 +204,7 @@ enum memory_result memory_violation(struct vcpu *vcpu, gpa_t gpa, unsigned acces
 		enter_decoy(vcpu);
 		return MEMORY_RESUME;
 	}
-	if (gpa >> vm->maxphyaddr)
+	if (gpa >> vm->maxphyaddr || is_stuck(vcpu, gpa))
 		return MEMORY_FATAL;
 
 	/* Below mapped_top it is mapped already, and so may it be above: another core was first. */

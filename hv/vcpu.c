@@ -200,6 +200,7 @@ static void vcpu_adopt(struct vcpu *vcpu)
 	ops->write_reg(vcpu, REG_CR4, g->cr4);
 	ops->write_reg(vcpu, REG_RIP, g->guest_rip);
 	ops->write_reg(vcpu, REG_RSP, g->rsp);
+	ops->write_reg(vcpu, REG_DR7, read_dr7());
 	ops->write_reg(vcpu, REG_PAT, rdmsr(IA32_PAT));
 	ops->write_reg(vcpu, REG_DEBUGCTL, rdmsr(IA32_DEBUGCTL));
 	ops->write_reg(vcpu, REG_SYSENTER_CS, rdmsr(IA32_SYSENTER_CS));

@@ -59,6 +59,9 @@ struct vcpu {
 	volatile uint32_t kicks; /* enum kick_request, set by other cores */
 	volatile uint32_t nmis;  /* NMIs that arrived in the host and are the guest's */
 	uint32_t exception_bitmap;
+	gpa_t violation_gpa;     /* of the last violation that mapping answered, */
+	uint64_t violation_exit; /* the number of its exit, */
+	unsigned violations;     /* and how many exits in a row it has been */
 	uint64_t exit_counts[EXIT_REASONS_MAX];
 	struct cpu *cpu; /* the core's own tables and stacks: arch/x86/cpu.h */
 	void *arch;      /* the vendor's part */

@@ -37,6 +37,7 @@ static struct {
 
 static struct vm vm;
 static struct vcpu vcpu;
+static struct run_page run;
 static struct boot_info info;
 
 static int fake_map(struct vm *v, enum nested_view view, gpa_t gpa, hpa_t hpa, uint64_t size,
@@ -157,6 +158,8 @@ static int setup(UNUSED void **state)
 	memset(&fake, 0, sizeof(fake));
 	memset(&vm, 0, sizeof(vm));
 	memset(&vcpu, 0, sizeof(vcpu));
+	memset(&run, 0, sizeof(run));
+	vcpu.run = &run;
 	memset(&info, 0, sizeof(info));
 	fake.maps_left = -1;
 	fake_heap_left = -1;
@@ -439,6 +442,29 @@ static void memory_above_ram_is_mapped_on_first_touch(UNUSED void **state)
 	assert_int_equal(memory_violation(&vcpu, UINT64_MAX, ACCESS_WRITE), MEMORY_FATAL);
 }
 
+/* With no other exit between, the same violation for ever is a core that spins. */
+static void a_violation_that_mapping_does_not_cure_is_fatal(UNUSED void **state)
+{
+	unsigned violations = 0;
+
+	create();
+	do {
+		run.exits++;
+		violations++;
+	} while (violations < 100000 &&
+		 memory_violation(&vcpu, SIZE_1G, ACCESS_WRITE) == MEMORY_RESUME);
+	assert_in_range(violations, 10, 99999);
+}
+
+static void the_same_violation_now_and_then_is_not(UNUSED void **state)
+{
+	create();
+	for (unsigned i = 0; i < 5000; i++) {
+		run.exits += 2;
+		assert_int_equal(memory_violation(&vcpu, SIZE_1G, ACCESS_WRITE), MEMORY_RESUME);
+	}
+}
+
 static void lazy_chunks_are_of_one_type(UNUSED void **state)
 {
 	set_pair(2, 64 * SIZE_1G + 3 * SIZE_2M, PAGE_SIZE, MEMORY_WC);
@@ -608,6 +634,8 @@ int main(void)
 		MEMORY_TEST(the_manuals_procedure_rebuilds_once),
 		MEMORY_TEST(disabling_mtrrs_for_good_makes_all_uncacheable),
 		MEMORY_TEST(new_mtrrs_that_do_not_fit_are_fatal),
+		MEMORY_TEST(a_violation_that_mapping_does_not_cure_is_fatal),
+		MEMORY_TEST(the_same_violation_now_and_then_is_not),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

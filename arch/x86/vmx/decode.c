@@ -5,6 +5,7 @@
 #include "arch/x86/vmx/exits.h"
 #include "arch/x86/regs.h"
 #include "hv/control_registers.h"
+#include "hv/debug/log.h"
 #include "hv/debug/panic.h"
 #include "hv/event.h"
 #include "hv/memory.h"
@@ -79,9 +80,19 @@ enum exit_action vmx_exit_ept_misconfiguration(struct vcpu *vcpu)
 	      entry);
 }
 
-/* SDM 3C 26.8: the entry did not happen; the exit reason says why. */
+/*
+ * SDM 3C 26.8: the entry did not happen; the exit reason says why. The first one of a core can be
+ * undone, and the machine goes on without plinth.
+ */
 enum exit_action vmx_exit_entry_failed(struct vcpu *vcpu)
 {
-	panic("VM entry failed: %s, qualification %#lx", vmx_exit_name(vcpu->run->reason),
-	      vmread(EXIT_QUALIFICATION));
+	uint64_t qualification = vmread(EXIT_QUALIFICATION);
+
+	if (vcpu->run->exits > 1)
+		panic("VM entry failed: %s, qualification %#lx", vmx_exit_name(vcpu->run->reason),
+		      (unsigned long)qualification);
+	log_error("core %u: VM entry failed: %s, qualification %#lx", vcpu->index,
+		  vmx_exit_name(vcpu->run->reason), (unsigned long)qualification);
+	vmx_dump(vcpu);
+	vmx_abandon_launch(vcpu);
 }

@@ -8,6 +8,7 @@ default rel
 %include "asm-offsets.inc"
 
 global vmx_launch
+global vmx_abandon_launch
 global vmx_exit_entry
 extern vmx_handle_exit
 extern vmx_resume_failed
@@ -50,6 +51,8 @@ vmx_launch:
 	POP_GUEST_REGISTERS
 	vmlaunch
 	lea rdi, [rsp - GPR_BYTES]	; VMfail: RSP still says which vCPU it was
+; void vmx_abandon_launch(struct vcpu *vcpu): from an exit handler, when the first entry failed
+vmx_abandon_launch:
 	mov rsp, [rdi + VCPU_HOST_STACK]
 	add rsp, 8
 	pop r15

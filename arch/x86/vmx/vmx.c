@@ -133,9 +133,13 @@ static int vmx_vm_create(struct vm *vm)
 	vmx->msr_bitmap = page_alloc();
 	if (!vmx->msr_bitmap)
 		return -1;
-	for (unsigned view = 0; view < VIEW_COUNT; view++)
+	for (unsigned view = 0; view < VIEW_COUNT; view++) {
 		if (ept_init(&vmx->ept[view], capability))
 			return -1;
+		/* Four levels reach 48 bits of address. */
+		if (vm->maxphyaddr > 48 && capability & EPT_CAP_WALK_5)
+			vmx->ept[view].levels = 5;
+	}
 	return 0;
 }
 
@@ -271,12 +275,15 @@ static void vmx_vcpu_reset(struct vcpu *vcpu, bool init_event)
 static void vmx_vcpu_run(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	uint32_t error;
 
 	vmx->launched = true;
 	vmx_launch(vcpu);
 	vmx->launched = false;
-	log_error("core %u: VMLAUNCH failed: %s", vcpu->index,
-		  vmx_instruction_error(vmread32(INSTRUCTION_ERROR)));
+	error = vmread32(INSTRUCTION_ERROR);
+	if (error)
+		log_error("core %u: VMLAUNCH failed: %s", vcpu->index,
+			  vmx_instruction_error(error));
 }
 
 void vmx_resume_failed(struct vcpu *vcpu)

@@ -42,6 +42,7 @@ struct vcpu *vmx_handle_exit(struct vcpu *vcpu);       /* exits.c, called by swi
 void vmx_set_nmi_blocking(struct vcpu *vcpu, bool on); /* vmx.c */
 
 /* switch.asm */
-int vmx_launch(struct vcpu *vcpu); /* returns -1 when VMLAUNCH fails, else never */
+int vmx_launch(struct vcpu *vcpu); /* returns -1 when the first entry fails, else never */
+_Noreturn void vmx_abandon_launch(struct vcpu *vcpu); /* makes it return, from a handler */
 void vmx_exit_entry(void);
 _Noreturn void vmx_resume_failed(struct vcpu *vcpu); /* vmx.c */
