@@ -66,7 +66,7 @@ static unsigned paging_levels(void)
 static bool image_is_sound(void)
 {
 	const struct kernel_header *h = header();
-	size_t bytes = (size_t)(image_end - image_start);
+	size_t bytes = (uintptr_t)image_end - (uintptr_t)image_start;
 
 	return bytes >= sizeof(*h) && h->magic == KERNEL_HEADER_MAGIC &&
 	       h->version == BOOT_INFO_VERSION && h->file_size <= bytes &&
