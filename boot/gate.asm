@@ -175,11 +175,14 @@ leave_plinth:
 	lldt [rdi + STATE_LDTR]
 
 	; Firmware often runs without a task register; LTR takes no null selector, and no task that
-	; is marked busy, as firmware's own still is.
+	; is marked busy, as firmware's own still is. A selector beyond the table is one that the
+	; kernel has left here before.
 	movzx eax, word [rdi + STATE_TR]
 	mov ecx, eax
 	and ecx, ~SELECTOR_BITS
 	jz .no_task
+	cmp cx, [rdi + STATE_GDTR]
+	ja .no_task
 	add rcx, [rdi + STATE_GDT_BASE]
 	and byte [rcx + 5], ~DESC_BUSY & 0xff
 	ltr ax

@@ -15,7 +15,7 @@
  * for processors without 1 GiB pages.
  */
 #define HEAP_BASE_BYTES     (96 * PAGE_SIZE)
-#define HEAP_BYTES_PER_CORE (18 * PAGE_SIZE)
+#define HEAP_BYTES_PER_CORE (19 * PAGE_SIZE)
 #define HEAP_BYTES_PER_GIB  (2 * PAGE_SIZE)
 
 /* A zeroed 4 KiB page, or NULL when the region is exhausted. Safe on any core. */

@@ -3,6 +3,7 @@
  * file's assembly output holds into build/asm-offsets.inc, so that no layout is written twice.
  */
 #include "arch/x86/traps.h"
+#include "arch/x86/vmx/vmx.h"
 #include "hv/heap.h"
 #include "hv/vcpu.h"
 
@@ -13,6 +14,8 @@ void asm_offsets(void);
 void asm_offsets(void)
 {
 	DEFINE(VCPU_HOST_STACK, offsetof(struct vcpu, host_stack));
+	DEFINE(VMX_LAUNCH_VMFAIL, VMX_LAUNCH_VMFAIL);
+	DEFINE(VMX_LAUNCH_ABANDONED, VMX_LAUNCH_ABANDONED);
 	DEFINE(TRAP_ENTRY_SIZE, TRAP_ENTRY_SIZE);
 	DEFINE(KERNEL_HEADER_MAGIC, KERNEL_HEADER_MAGIC);
 	DEFINE(BOOT_INFO_VERSION, BOOT_INFO_VERSION);

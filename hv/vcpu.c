@@ -37,7 +37,7 @@ static bool cpu_alloc(struct vcpu *vcpu, const struct boot_info *info)
 {
 	uint64_t stacks[IST_COUNT] = { 0 };
 
-	vcpu->cpu = page_alloc();
+	vcpu->cpu = pages_alloc(align_up(sizeof(struct cpu), PAGE_SIZE) / PAGE_SIZE);
 	if (!vcpu->cpu)
 		return false;
 	for (unsigned i = IST_NONE + 1; i < IST_COUNT; i++) {

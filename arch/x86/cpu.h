@@ -11,7 +11,11 @@ struct vcpu;
 
 #define HOST_CS 0x08
 #define HOST_DS 0x10
-#define HOST_TR 0x18
+/*
+ * Beyond the limit of any firmware's GDT, for a core that is given back: nothing can empty TR
+ * again, and EDK II reloads a selector that its own table has room for.
+ */
+#define HOST_TR 0xff0
 
 /* Interrupt stack table slots (SDM 3A 7.7): each trap that can strike anywhere has its own. */
 enum ist {
@@ -36,8 +40,8 @@ _Static_assert(sizeof(struct tss) == 104, "SDM 3A figure 7-11");
 struct cpu {
 	struct cpu *self; /* at GS:0 */
 	struct vcpu *vcpu;
-	uint64_t gdt[5]; /* null, code, data, TSS (two slots) */
 	struct tss tss;
+	uint64_t gdt[HOST_TR / 8 + 2]; /* a TSS descriptor has two slots */
 };
 
 /* STACKS are the tops of the stacks by enum ist; [IST_NONE] is not used. */

@@ -36,7 +36,7 @@ section .text
 	pop r15
 %endmacro
 
-; int vmx_launch(struct vcpu *vcpu)
+; enum vmx_launch_result vmx_launch(struct vcpu *vcpu)
 align 16
 vmx_launch:
 	push rbx
@@ -51,8 +51,8 @@ vmx_launch:
 	POP_GUEST_REGISTERS
 	vmlaunch
 	lea rdi, [rsp - GPR_BYTES]	; VMfail: RSP still says which vCPU it was
-; void vmx_abandon_launch(struct vcpu *vcpu): from an exit handler, when the first entry failed
-vmx_abandon_launch:
+	mov eax, VMX_LAUNCH_VMFAIL
+.give_up:
 	mov rsp, [rdi + VCPU_HOST_STACK]
 	add rsp, 8
 	pop r15
@@ -61,8 +61,12 @@ vmx_abandon_launch:
 	pop r12
 	pop rbp
 	pop rbx
-	mov eax, -1
 	ret
+
+; void vmx_abandon_launch(struct vcpu *vcpu): an exit handler found that the first entry failed
+vmx_abandon_launch:
+	mov eax, VMX_LAUNCH_ABANDONED
+	jmp vmx_launch.give_up
 
 align 16
 vmx_exit_entry:

@@ -275,15 +275,14 @@ static void vmx_vcpu_reset(struct vcpu *vcpu, bool init_event)
 static void vmx_vcpu_run(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
-	uint32_t error;
+	enum vmx_launch_result result;
 
 	vmx->launched = true;
-	vmx_launch(vcpu);
+	result = vmx_launch(vcpu);
 	vmx->launched = false;
-	error = vmread32(INSTRUCTION_ERROR);
-	if (error)
+	if (result == VMX_LAUNCH_VMFAIL)
 		log_error("core %u: VMLAUNCH failed: %s", vcpu->index,
-			  vmx_instruction_error(error));
+			  vmx_instruction_error(vmread32(INSTRUCTION_ERROR)));
 }
 
 void vmx_resume_failed(struct vcpu *vcpu)

@@ -42,7 +42,11 @@ struct vcpu *vmx_handle_exit(struct vcpu *vcpu);       /* exits.c, called by swi
 void vmx_set_nmi_blocking(struct vcpu *vcpu, bool on); /* vmx.c */
 
 /* switch.asm */
-int vmx_launch(struct vcpu *vcpu); /* returns -1 when the first entry fails, else never */
+enum vmx_launch_result {
+	VMX_LAUNCH_VMFAIL = 1,    /* VMLAUNCH itself: the VM-instruction error says why */
+	VMX_LAUNCH_ABANDONED = 2, /* the entry, in guest state: its exit's handler has reported */
+};
+enum vmx_launch_result vmx_launch(struct vcpu *vcpu); /* returns only when it fails */
 _Noreturn void vmx_abandon_launch(struct vcpu *vcpu); /* makes it return, from a handler */
 void vmx_exit_entry(void);
 _Noreturn void vmx_resume_failed(struct vcpu *vcpu); /* vmx.c */
