@@ -30,8 +30,9 @@ from image import cpio, esp
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build")
 ENGINES = ("bochs", "kvm", "tcg")
-DEFAULT_CPU = {"bochs": "corei7_haswell_4770", "kvm": "host", "tcg": "qemu64"}
+DEFAULT_CPU = {"bochs": "corei7_haswell_4770", "kvm": "host", "tcg": "Nehalem,-vmx"}
 IPS = 50_000_000  # Bochs: instructions per virtual second, and so the frequency of its TSC
+RESET = b"bx_pc_system_c::Reset("  # in Bochs's log
 
 
 class EngineError(Exception):
@@ -58,7 +59,7 @@ def built(*parts):
 
 
 class Bochs:
-    """Where Bochs is: the distribution's own package when it is 3.0, or the unpacked one."""
+    """Where Bochs is: unpacked by scripts/fetch-bochs, or the distribution's package if it is 3.0."""
 
     def __init__(self, command, share, environment):
         self.command, self.share, self.environment = command, share, environment
@@ -67,18 +68,18 @@ class Bochs:
     @functools.lru_cache(maxsize=None)
     def find(cls):
         unpacked = os.path.join(BUILD, "engine", "bochs")
-        libraries = os.path.join(unpacked, "usr/lib/x86_64-linux-gnu")
-        preload = built("engine", "loopback.so")
-        if os.path.exists(os.path.join(unpacked, "usr/bin/bochs-bin")):
-            return cls([os.path.join(unpacked, "usr/lib64/ld-linux-x86-64.so.2"), "--preload",
-                        preload, "--library-path", libraries,
-                        os.path.join(unpacked, "usr/bin/bochs-bin")],
+        program = os.path.join(unpacked, "usr/bin/bochs-bin")
+        if os.path.exists(program):
+            # Its C library is newer than this system's: both are used through their own loader.
+            libraries = os.path.join(unpacked, "usr/lib/x86_64-linux-gnu")
+            loader = os.path.join(unpacked, "usr/lib64/ld-linux-x86-64.so.2")
+            return cls([loader, "--library-path", libraries, program],
                        os.path.join(unpacked, "usr/share/bochs"),
                        {"LTDL_LIBRARY_PATH": os.path.join(libraries, "bochs/plugins")})
         query = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "bochs"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         if query.stdout.startswith(b"3.0"):
-            return cls(["/usr/bin/bochs-bin"], "/usr/share/bochs", {"LD_PRELOAD": preload})
+            return cls(["/usr/bin/bochs-bin"], "/usr/share/bochs", {})
         raise EngineError("Bochs 3.0 is missing: run `make deps`")
 
     def cpu_models(self):
@@ -186,8 +187,8 @@ class Machine:
         self.process = self.started = self.end = None
         self.resets = 0  # machine resets since it was turned on
         self._dir = self._link = self._listener = self._qmp = None
-        self._log_position = 0
-        self._log_tail, self._log_resets = b"", 0
+        self._log = self._past = ""
+        self._log_position, self._log_tail, self._log_resets = 0, b"", 0
         self._messages = []
         self._output = bytearray()
         self._seen = 0  # expect() goes on where its last match ended
@@ -201,20 +202,8 @@ class Machine:
         self._dir = tempfile.mkdtemp(prefix="plinth-")
         try:
             esp(self._path("esp.img"), self.files)
-            self._listen()
-            command, environment = (self._bochs if self.engine == "bochs" else self._qemu)()
             self.started = time.monotonic()
-            with open(self._path("output"), "wb") as output:
-                self.process = subprocess.Popen(
-                    command, cwd=self._dir, env={**os.environ, **environment},
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    start_new_session=True, preexec_fn=_die_with_parent)
-            self._link = self._accept(self._listener)
-            if self._qmp:
-                self._qmp = self._accept(self._qmp)
-                self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n{"execute": "cont"}\n')
-                self._thread(self._read_qmp)
-            self._thread(self._read_serial)
+            self._turn_on()
         except BaseException:
             self.stop()
             raise
@@ -225,19 +214,7 @@ class Machine:
         """
         if self.process and self.process.poll() is None:
             self.end = self.end or reason
-            for number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
-                try:
-                    os.killpg(self.process.pid, number)
-                    self.process.wait(patience)
-                    break
-                except subprocess.TimeoutExpired:
-                    continue
-                except ProcessLookupError:
-                    break
-        self._finish()
-        for thing in (self._link, self._listener, self._qmp):
-            if thing:
-                thing.close()
+        self._turn_off()
         if self._dir:
             self.log()  # keep it for whoever asks afterwards
             shutil.rmtree(self._dir, ignore_errors=True)
@@ -321,26 +298,63 @@ class Machine:
                 raise Timeout(f"no reset within {timeout} s; the last lines:\n{self.tail()}")
 
     def log(self):
-        """Bochs's own log and output, or QEMU's output."""
+        """Bochs's own log and output, or QEMU's output, of the whole life of the machine."""
         if self._dir:
-            self._log = ""
-            for name in ("bochs.log", "output"):
-                if os.path.exists(self._path(name)):
-                    with open(self._path(name), encoding="utf-8", errors="replace") as file:
-                        self._log += file.read()
+            self._log = self._past + self._read_logs()
         return self._log
 
+    @property
+    def triple_faults(self):
+        """Bochs: triple faults of the processor itself. A guest's is not one (it is a VM exit),
+        so that under plinth this tells of a fault in plinth or before it."""
+        return self.log().count("exception with no resolution")
+
     # Inside
+
+    def _turn_on(self):
+        if self.engine == "bochs":
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            command, environment = self._bochs()
+        else:
+            self._listener, self._qmp = self._unix_server("serial"), self._unix_server("qmp")
+            command, environment = self._qemu(), {}
+        with open(self._path("output"), "wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=self._dir, env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True, preexec_fn=_die_with_parent)
+        self._link = self._accept(self._listener)
+        if self._qmp:
+            self._qmp = self._accept(self._qmp)
+            self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n{"execute": "cont"}\n')
+            self._thread(self._read_qmp)
+        self._thread(self._read_serial)
+
+    def _turn_off(self):
+        """End the engine's process, if it runs, and close the line to it."""
+        for number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
+            if not self.process or self.process.poll() is not None:
+                break
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(patience)
+            except (subprocess.TimeoutExpired, ProcessLookupError):
+                continue
+        self._finish()
+        for thing in (self._link, self._listener, self._qmp):
+            if thing:
+                thing.close()
 
     def _path(self, name):
         return os.path.join(self._dir, name)
 
-    def _listen(self):
-        if self.engine == "bochs":
-            self._listener = socket.create_server(("127.0.0.1", 0))
-        else:
-            self._listener = self._unix_server("serial")
-            self._qmp = self._unix_server("qmp")
+    def _read_logs(self):
+        text = ""
+        for name in ("bochs.log", "output"):
+            if os.path.exists(self._path(name)):
+                with open(self._path(name), encoding="utf-8", errors="replace") as file:
+                    text += file.read()
+        return text
 
     def _unix_server(self, name):
         server = socket.socket(socket.AF_UNIX)
@@ -358,6 +372,10 @@ class Machine:
         cpu = f"model={self.cpu}, count={self.cores}, ips={IPS}, reset_on_triple_fault=1"
         if self.bochs_cpu:
             cpu += ", " + self.bochs_cpu
+        if self.cores > 2 and "exclude_features" not in self.bochs_cpu:
+            # OVMF parks its cores in MWAIT, in one cache line: from three on they wake each other
+            # up for ever, and Bochs is three times as slow.
+            cpu += ', exclude_features="mwait"'
         lines = [
             f"memory: guest={self.mem}, host={self.mem}",
             f"cpu: {cpu}",
@@ -376,7 +394,7 @@ class Machine:
         with open(self._path("commands"), "w", encoding="ascii") as file:
             file.write("c\n")  # Debian builds the debugger in, and it would wait at its prompt
         return ([*bochs.command, "-q", "-unlock", "-f", "bochsrc", "-rc", "commands"],
-                bochs.environment)
+                {**bochs.environment, "LD_PRELOAD": built("engine", "loopback.so")})
 
     def _qemu(self):
         with open(self._path("vars.fd"), "wb") as file:
@@ -391,7 +409,7 @@ class Machine:
                    "-drive", "if=ide,format=raw,file=esp.img"]
         if self.reset == "stop":
             command.append("-no-reboot")
-        return command + list(self.qemu), {}
+        return command + list(self.qemu)
 
     def _accept(self, listener):
         """The engine's connection, or an error as soon as the engine ends without one."""
@@ -439,18 +457,27 @@ class Machine:
                 self._news.notify_all()
 
     def _watch_resets(self):
-        """Count the resets that Bochs's log tells of; the first is the machine being turned on."""
+        """Bochs: carry out the reset that its log tells of. Bochs 3.0 leaves the PIIX4's PMREGMISC
+        as it was, and OVMF, which takes that for a sign that the timer has its address, then waits
+        for ever. So the reset is done by starting Bochs again with the same disk."""
         if self.engine != "bochs" or not self._dir or not os.path.exists(self._path("bochs.log")):
             return
         with open(self._path("bochs.log"), "rb") as file:
             file.seek(self._log_position)
-            lines = (self._log_tail + file.read()).split(b"\n")
+            new = self._log_tail + file.read()
             self._log_position = file.tell()
-        self._log_tail = lines.pop()
-        self._log_resets += sum(b"bx_pc_system_c::Reset(" in line for line in lines)
-        self.resets = max(0, self._log_resets - 1)
-        if self.resets and self.reset == "stop":
+        self._log_resets += new.count(RESET)
+        self._log_tail = new[-len(RESET) + 1:]
+        if self._log_resets < 2:  # the first is the machine being turned on
+            return
+        self.resets += 1
+        if self.reset == "stop":
             self.stop("reset")
+            return
+        self._turn_off()
+        self._past += self._read_logs()
+        self._log_position, self._log_tail, self._log_resets = 0, b"", 0
+        self._turn_on()
 
     def _wait(self, deadline, size=None):
         """Wait a moment for news (for output beyond `size`); False once the deadline has passed."""
