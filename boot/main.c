@@ -147,6 +147,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	text_show(0);
 	if (next)
 		status = start_next(next, &config);
+	else if (!EFI_ERROR(status))
+		status = without_next(self);
 	text_show(0);
 	return status;
 }

@@ -4,6 +4,7 @@
  */
 #include <efi.h>
 #include <efilib.h>
+#include <stdbool.h>
 
 #include "boot/next.h"
 #include "boot/text.h"
@@ -82,6 +83,24 @@ EFI_STATUS load_next(EFI_HANDLE self, EFI_HANDLE volume, const struct config *co
 	if (path)
 		FreePool(path);
 	return status;
+}
+
+/* EDK II's boot manager clears the parent; elsewhere it is a driver of the firmware. */
+static bool is_started_by_boot_manager(const EFI_LOADED_IMAGE *self)
+{
+	EFI_LOADED_IMAGE *parent;
+
+	if (!self->ParentHandle)
+		return true;
+	if (EFI_ERROR(
+		    BS->HandleProtocol(self->ParentHandle, &LoadedImageProtocol, (VOID **)&parent)))
+		return false;
+	return parent->ImageCodeType == EfiBootServicesCode;
+}
+
+EFI_STATUS without_next(const EFI_LOADED_IMAGE *self)
+{
+	return is_started_by_boot_manager(self) ? EFI_NOT_FOUND : EFI_SUCCESS;
 }
 
 EFI_STATUS start_next(EFI_HANDLE next, const struct config *config)

@@ -13,5 +13,13 @@
 EFI_STATUS load_next(EFI_HANDLE self, EFI_HANDLE volume, const struct config *config,
 		     EFI_HANDLE *next);
 
+/*
+ * What to return to whoever started plinth, SELF, when nothing is named as next. A boot manager
+ * takes success for the end of the machine's work and opens its menu; "not found" makes it try the
+ * next boot option, which is what the machine would have done without plinth. GRUB and the UEFI
+ * shell, which are applications, get success.
+ */
+EFI_STATUS without_next(const EFI_LOADED_IMAGE *self);
+
 /* Run it. Returns what it returns. */
 EFI_STATUS start_next(EFI_HANDLE next, const struct config *config);

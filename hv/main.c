@@ -29,7 +29,7 @@ static void log_notes(struct boot_info *info)
 	for (uint32_t i = 0; i < info->notes_length; i++) {
 		if (info->notes[i] != '\n')
 			continue;
-		log_info("%.*s", (int)(i - start), &info->notes[start]);
+		log_warn("%.*s", (int)(i - start), &info->notes[start]);
 		start = i + 1;
 	}
 	info->notes_length = 0;
