@@ -1,8 +1,10 @@
 /*
  * NMIs come from two sides: the machine (they are the guest's) and other cores of plinth (a kick,
- * hv/kick.c). An NMI that finds a kick request waiting is taken for the kick; any other goes to the
- * guest, at once or when it stops blocking NMIs. One that strikes while plinth runs asks for an
- * exit as soon as the guest is entered and is handled there, so the way in needs no check.
+ * hv/kick.c). While a kick is under way the next NMI is taken for it; any other goes to the guest,
+ * at once or when it stops blocking NMIs. If both come at the same time the processor itself makes
+ * one of them: then the guest's is lost, as one of two would be on bare metal. An NMI that strikes
+ * while plinth runs asks for an exit as soon as the guest is entered and is handled there, so the
+ * way in needs no check.
  */
 #include "hv/event.h"
 #include "hv/kick.h"
@@ -34,7 +36,7 @@ static void deliver_nmi(struct vcpu *vcpu)
 	const struct virt_ops *ops = vcpu->vm->ops;
 
 	if (ops->nmi_blocked(vcpu)) {
-		vcpu->nmis = 1; /* like the processor, which holds one pending at most */
+		vcpu->nmi = true; /* like the processor, which holds one pending at most */
 		ops->request_nmi_window(vcpu, true);
 		return;
 	}
@@ -47,7 +49,9 @@ static void deliver_nmi(struct vcpu *vcpu)
 
 enum exit_action exit_nmi(struct vcpu *vcpu)
 {
-	if (!kick_answer(vcpu))
+	if (kick_was_nmi(vcpu))
+		kick_answer(vcpu);
+	else
 		deliver_nmi(vcpu);
 	return EXIT_RESUME;
 }
@@ -59,8 +63,9 @@ enum exit_action exit_nmi_window(struct vcpu *vcpu)
 	/* In this order: an NMI after the second line finds its request for a window undisturbed.
 	 */
 	vcpu->vm->ops->request_nmi_window(vcpu, false);
-	pending = __atomic_exchange_n(&vcpu->nmis, 0, __ATOMIC_SEQ_CST);
-	if (!kick_answer(vcpu) && pending)
+	pending = __atomic_exchange_n(&vcpu->nmi, false, __ATOMIC_SEQ_CST);
+	kick_answer(vcpu);
+	if (pending)
 		deliver_nmi(vcpu);
 	return EXIT_RESUME;
 }
@@ -69,7 +74,8 @@ void event_nmi_in_host(struct vcpu *vcpu)
 {
 	if (!vcpu)
 		return;
-	vcpu->nmis = 1;
+	if (!kick_was_nmi(vcpu))
+		vcpu->nmi = true;
 	vcpu->vm->ops->request_nmi_window(vcpu, true);
 }
 

@@ -19,7 +19,8 @@ static volatile bool paused;
 static void send(struct vcpu *self, struct vcpu *to, uint32_t requests)
 {
 	__atomic_fetch_or(&to->kicks, requests, __ATOMIC_SEQ_CST);
-	if (to->running && !to->wait_for_sipi)
+	if (to->running && !to->wait_for_sipi &&
+	    !__atomic_exchange_n(&to->kick_sent, true, __ATOMIC_SEQ_CST))
 		apic_send_nmi(self->index, to->boot->apic_id);
 }
 
@@ -83,14 +84,17 @@ void kick_stop_others(struct vcpu *self)
 	}
 }
 
-bool kick_answer(struct vcpu *vcpu)
+bool kick_was_nmi(struct vcpu *vcpu)
 {
-	bool any = false;
+	return __atomic_exchange_n(&vcpu->kick_sent, false, __ATOMIC_SEQ_CST);
+}
+
+void kick_answer(struct vcpu *vcpu)
+{
 	uint32_t requests;
 
 	/* Again after a pause: its end may have brought a request to flush. */
 	while ((requests = __atomic_exchange_n(&vcpu->kicks, 0, __ATOMIC_SEQ_CST)) != 0) {
-		any = true;
 		if (requests & KICK_STOP) {
 			vcpu->waiting = true;
 			for (;;)
@@ -108,5 +112,4 @@ bool kick_answer(struct vcpu *vcpu)
 		if (requests & KICK_FLUSH)
 			vcpu->vm->ops->flush(vcpu);
 	}
-	return any;
 }

@@ -12,5 +12,9 @@ void kick_resume_others(struct vcpu *self, uint32_t requests);
 /* Stop all other cores for good; returns after a bounded time, whether they have or not. */
 void kick_stop_others(struct vcpu *self);
 
-/* Do what other cores have asked of VCPU. False when there was nothing. On its own core only. */
-bool kick_answer(struct vcpu *vcpu);
+/* Do what other cores have asked of VCPU, if anything. On its own core only. */
+void kick_answer(struct vcpu *vcpu);
+
+/* An NMI has arrived: was it a kick? At most one is under way to a core, so each answer is right.
+ */
+bool kick_was_nmi(struct vcpu *vcpu);

@@ -127,7 +127,7 @@ void vcpu_reset(struct vcpu *vcpu, bool init_event)
 		ops->write_reg(vcpu, REG_SYSENTER_CS, 0);
 		ops->write_reg(vcpu, REG_SYSENTER_ESP, 0);
 		ops->write_reg(vcpu, REG_SYSENTER_EIP, 0);
-		ops->write_reg(vcpu, REG_PAT, 0x0007040600070406ull); /* SDM 3A 12.12.4 */
+		ops->write_reg(vcpu, REG_PAT, PAT_RESET);
 	}
 	ops->vcpu_reset(vcpu, init_event);
 	update_exception_bitmap(vcpu);

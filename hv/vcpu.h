@@ -57,7 +57,8 @@ struct vcpu {
 	volatile bool wait_for_sipi;
 	volatile bool waiting;   /* in the host, for the initiator of a pause or for good */
 	volatile uint32_t kicks; /* enum kick_request, set by other cores */
-	volatile uint32_t nmis;  /* NMIs that arrived in the host and are the guest's */
+	volatile bool kick_sent; /* an NMI of another core is on its way here */
+	volatile bool nmi;       /* an NMI that is the guest's waits for delivery */
 	uint32_t exception_bitmap;
 	gpa_t violation_gpa;     /* of the last violation that mapping answered, */
 	uint64_t violation_exit; /* the number of its exit, */

@@ -2,6 +2,7 @@
 #include "hv/debug/panic.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/traps.h"
 #include "hv/debug/log.h"
 #include "hv/format.h"
@@ -68,7 +69,7 @@ static _Noreturn void report(const char *what, const struct trap_frame *frame)
 	log_error("PANIC: %s", what);
 
 	/* GS is ours from cpu_enter() on, which is when vCPUs exist. */
-	if (rdmsr(0xc0000101u) >> 63)
+	if (rdmsr(IA32_GS_BASE) >> 63)
 		vcpu = this_cpu()->vcpu;
 	if (vcpu)
 		kick_stop_others(vcpu);

@@ -169,6 +169,15 @@ static unsigned vmx_guest_features(void)
 }
 
 /*
+ * State and who switches it:
+ * - by the VMCS, both ways: CR0, CR3, CR4, RSP, RIP, RFLAGS, segments, GDTR, IDTR, FS and GS base,
+ *   SYSENTER MSRs, DR7, DEBUGCTL, PAT, EFER;
+ * - by switch.asm: the other general registers;
+ * - by nobody, since plinth has no use for it and the guest's stays in place: CR2 (a page fault of
+ *   the host is the end), DR0 to DR3, DR6, x87, SSE and AVX state (the host is compiled without),
+ *   XCR0, XSS, KERNEL_GS_BASE, STAR to FMASK, TSC_AUX, PKRU and CET state (both off in the host's
+ *   CR4), PERF_GLOBAL_CTRL (the guest's counters count plinth, too), SPEC_CTRL, MTRRs, CR8.
+ *
  * Host state, SDM 3C 24.5. The host's CR4 has no feature that it does not use; OSXSAVE is for
  * XSETBV on the guest's behalf.
  */
@@ -203,7 +212,7 @@ static void write_host_state(struct vcpu *vcpu)
 	vmwrite(HOST_SYSENTER_ESP, 0);
 	vmwrite(HOST_SYSENTER_EIP, 0);
 	vmwrite64(HOST_EFER, EFER_LME | EFER_LMA | (rdmsr(IA32_EFER) & EFER_NXE));
-	vmwrite64(HOST_PAT, rdmsr(IA32_PAT));
+	vmwrite64(HOST_PAT, PAT_RESET);
 	vmwrite(HOST_RSP, (uint64_t)&vcpu->regs[GPR_COUNT]);
 	vmwrite(HOST_RIP, (uint64_t)vmx_exit_entry);
 }
