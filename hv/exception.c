@@ -5,6 +5,23 @@
 
 #define VECTOR_BIT(v) ((uint32_t)BIT(v))
 
+/*
+ * What the guest hypervisor asked for. For #PF the bit, mask and match say it together (SDM 3C
+ * 25.2): its own, unless plinth has a wish too. Both at once cannot be said, so all exit then.
+ */
+static void add_nested(struct exception_policy *p, const struct exception_inputs *in)
+{
+	const uint32_t pf = VECTOR_BIT(VECTOR_PF);
+	bool theirs = in->nested_bitmap & pf || in->nested_pfec_mask || in->nested_pfec_match;
+	bool ours = p->bitmap & pf;
+
+	p->bitmap |= in->nested_bitmap;
+	if (theirs) {
+		p->pfec_mask = ours ? 0 : in->nested_pfec_mask;
+		p->pfec_match = ours ? 0 : in->nested_pfec_match;
+	}
+}
+
 struct exception_policy exception_policy(const struct exception_inputs *in)
 {
 	struct exception_policy p = { 0 };
@@ -35,15 +52,10 @@ struct exception_policy exception_policy(const struct exception_inputs *in)
 	if (in->caught & VECTOR_BIT(VECTOR_PF)) {
 		p.pfec_mask = 0;
 		p.pfec_match = 0;
-	} else if (in->nested_guest && in->nested_bitmap & VECTOR_BIT(VECTOR_PF)) {
-		bool ours = p.bitmap & VECTOR_BIT(VECTOR_PF);
-
-		p.pfec_mask = ours ? 0 : in->nested_pfec_mask;
-		p.pfec_match = ours ? 0 : in->nested_pfec_match;
 	}
 	p.bitmap |= in->caught;
 	if (in->nested_guest)
-		p.bitmap |= in->nested_bitmap;
+		add_nested(&p, in);
 	return p;
 }
 
