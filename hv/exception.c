@@ -1,6 +1,7 @@
 /* Exception policy and reflection. */
 #include "hv/exception.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
 #include "hv/event.h"
 
 #define VECTOR_BIT(v) ((uint32_t)BIT(v))
@@ -97,16 +98,21 @@ enum fault_pair combine_faults(const struct event *first, const struct event *se
 }
 
 /*
- * A #DB exit leaves DR6 and DR7 as they were (SDM 3C 27.1); delivery sets DR6 (B0 to B3 anew, the
- * others sticky; RTM is inverted) and clears DR7.GD.
+ * A #DB exit leaves DR6, DR7 and DEBUGCTL as they were (SDM 3C 27.1), and so does the injection;
+ * delivery sets DR6 (SDM 3B 17.2.3: B0 to B3 anew, BD and BS sticky, RTM and BLD inverted, RTM set
+ * by any other #DB) and clears DR7.GD and DEBUGCTL.LBR and BTF (17.2.4, 17.4.1, 17.4.2).
  */
 static void deliver_debug_state(struct vcpu *vcpu, uint64_t new_bits)
 {
 	const struct virt_ops *ops = vcpu->vm->ops;
 	uint64_t dr6 = (read_dr6() & ~DR6_B_MASK) | DR6_RTM;
 
-	write_dr6((dr6 | (new_bits & (DR6_B_MASK | DR6_BD | DR6_BS))) ^ (new_bits & DR6_RTM));
+	dr6 |= new_bits & (DR6_B_MASK | DR6_BD | DR6_BS);
+	dr6 &= ~(new_bits & (DR6_RTM | DR6_BLD));
+	write_dr6(dr6);
 	ops->write_reg(vcpu, REG_DR7, ops->read_reg(vcpu, REG_DR7) & ~DR7_GD);
+	ops->write_reg(vcpu, REG_DEBUGCTL,
+		       ops->read_reg(vcpu, REG_DEBUGCTL) & ~(DEBUGCTL_LBR | DEBUGCTL_BTF));
 }
 
 enum exit_action exit_exception(struct vcpu *vcpu, const struct event *event,

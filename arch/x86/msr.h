@@ -44,6 +44,7 @@
 #define FEATURE_CONTROL_VMX_OUTSIDE_SMX BIT(2)
 #define FEATURE_CONTROL_SENTER          0xff00ull /* SENTER functions and enable */
 
+#define DEBUGCTL_LBR                    BIT(0)
 #define DEBUGCTL_BTF                    BIT(1)
 
 #define PAT_RESET                       0x0007040600070406ull /* SDM 3A 12.12.4 */

@@ -44,6 +44,7 @@
 /* Debug registers, SDM 3B 17.2 */
 #define DR6_RESET                        0xffff0ff0ull
 #define DR6_B_MASK                       0xfull
+#define DR6_BLD                          BIT(11) /* inverted: 0 says a bus lock */
 #define DR6_BD                           BIT(13)
 #define DR6_BS                           BIT(14)
 #define DR6_RTM                          BIT(16) /* inverted: 0 says inside a transaction */
