@@ -121,6 +121,8 @@ enum exit_action exit_exception(struct vcpu *vcpu, const struct event *event,
 	enum fault_pair pair = combine_faults(&vcpu->run->vectoring, event);
 
 	trace_detail(vcpu->run, vcpu->run->rip, event->vector);
+	if (event->vector == VECTOR_PF)
+		write_cr2(qualification); /* even if it ends up as #DF */
 	switch (pair) {
 	case FAULT_TRIPLE:
 		return exit_triple_fault(vcpu);
@@ -132,8 +134,6 @@ enum exit_action exit_exception(struct vcpu *vcpu, const struct event *event,
 	}
 	if (event->vector == VECTOR_DB)
 		deliver_debug_state(vcpu, qualification);
-	else if (event->vector == VECTOR_PF)
-		write_cr2(qualification);
 	vcpu->vm->ops->inject(vcpu, event);
 	return EXIT_RESUME;
 }
