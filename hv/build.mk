@@ -30,7 +30,7 @@ $(ASM_OFFSETS): hv/offsets.c
 $(BUILD)/kernel/%.asm.o: %.asm $(ASM_OFFSETS)
 	@mkdir -p $(@D)
 	@echo "  NASM    $<"
-	$(Q)$(NASM) -f elf64 -g -w+all -Werror -I $(BUILD)/kernel/ -o $@ $<
+	$(Q)$(NASM) -f elf64 -g -Werror -I $(BUILD)/kernel/ -o $@ $<
 
 $(BUILD)/plinth-kernel.elf: $(KERNEL_OBJ) hv/kernel.lds
 	@echo "  LD      $@"
