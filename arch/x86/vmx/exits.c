@@ -49,6 +49,8 @@ static const struct exit_entry exit_table[EXIT_REASON_COUNT] = {
 	[EXIT_REASON_INVEPT] = { exit_undefined, "INVEPT" },
 	[EXIT_REASON_INVVPID] = { exit_undefined, "INVVPID" },
 	[EXIT_REASON_XSETBV] = { exit_xsetbv, "XSETBV" },
+	[EXIT_REASON_SEAMCALL] = { exit_undefined, "SEAMCALL" },
+	[EXIT_REASON_TDCALL] = { exit_undefined, "TDCALL" },
 };
 
 const char *vmx_exit_name(unsigned reason)

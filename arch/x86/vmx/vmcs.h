@@ -318,6 +318,8 @@ enum exit_reason {
 	EXIT_REASON_INVEPT = 50,
 	EXIT_REASON_INVVPID = 53,
 	EXIT_REASON_XSETBV = 55,
+	EXIT_REASON_SEAMCALL = 76,
+	EXIT_REASON_TDCALL = 77,
 	EXIT_REASON_COUNT = 80, /* one more than the last that appendix C lists */
 };
 
