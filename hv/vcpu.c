@@ -108,7 +108,6 @@ void vcpu_reset(struct vcpu *vcpu, bool init_event)
 	ops->write_reg(vcpu, REG_CR3, 0);
 	ops->write_reg(vcpu, REG_CR4, 0);
 	ops->write_reg(vcpu, REG_DR7, DR7_RESET);
-	ops->write_reg(vcpu, REG_DEBUGCTL, 0);
 	ops->write_reg(vcpu, REG_PENDING_DEBUG, 0);
 	write_cr2(0);
 	write_dr0(0);
@@ -127,6 +126,7 @@ void vcpu_reset(struct vcpu *vcpu, bool init_event)
 		ops->write_reg(vcpu, REG_SYSENTER_CS, 0);
 		ops->write_reg(vcpu, REG_SYSENTER_ESP, 0);
 		ops->write_reg(vcpu, REG_SYSENTER_EIP, 0);
+		ops->write_reg(vcpu, REG_DEBUGCTL, 0);
 		ops->write_reg(vcpu, REG_PAT, PAT_RESET);
 	}
 	ops->vcpu_reset(vcpu, init_event);
