@@ -12,12 +12,15 @@
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
 	 CR0_PG)
 
+#define TSS_16BIT_BUSY 3u /* SDM 3A table 3-2 */
+
 static bool cr0_is_legal(struct vcpu *vcpu, uint64_t old, uint64_t value)
 {
 	const struct virt_ops *ops = vcpu->vm->ops;
 	uint64_t cr4 = ops->read_reg(vcpu, REG_CR4);
 	uint64_t efer = ops->read_reg(vcpu, REG_EFER);
 	bool code_is_64bit = ops->read_segment(vcpu, SEG_CS).access & SEGMENT_LONG;
+	unsigned tss = ops->read_segment(vcpu, SEG_TR).access & SEGMENT_TYPE;
 
 	if (value >> 32)
 		return false;
@@ -30,7 +33,7 @@ static bool cr0_is_legal(struct vcpu *vcpu, uint64_t old, uint64_t value)
 	if (!(value & CR0_PG) && old & CR0_PG)
 		return !(cr4 & CR4_PCIDE) && !(efer & EFER_LMA && code_is_64bit);
 	if (value & CR0_PG && !(old & CR0_PG) && efer & EFER_LME)
-		return cr4 & CR4_PAE && !code_is_64bit;
+		return cr4 & CR4_PAE && !code_is_64bit && tss != TSS_16BIT_BUSY;
 	return true;
 }
 
