@@ -50,7 +50,9 @@ enum exit_action write_guest_cr0(struct vcpu *vcpu, uint64_t value)
 	value = (value & CR0_DEFINED) | CR0_ET; /* reserved bits are ignored, ET is one */
 	if ((old ^ value) & CR0_PG && efer & EFER_LME)
 		efer = value & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA;
-	if (!load_pdptes(vcpu, value, ops->read_reg(vcpu, REG_CR4), efer)) {
+	/* SDM 3A 4.4.1: these are what PDPTEs are loaded for. */
+	if ((old ^ value) & (CR0_PG | CR0_CD | CR0_NW) &&
+	    !load_pdptes(vcpu, value, ops->read_reg(vcpu, REG_CR4), efer)) {
 		inject_gp(vcpu);
 		return EXIT_RESUME;
 	}
