@@ -377,7 +377,7 @@ class Machine:
             # up for ever, and Bochs is three times as slow.
             cpu += ', exclude_features="mwait"'
         lines = [
-            f"memory: guest={self.mem}, host={self.mem}",
+            f"memory: guest={self.mem}, host={min(self.mem, 2048)}",
             f"cpu: {cpu}",
             f'romimage: file="{firmware}"',
             f'vgaromimage: file="{bochs.share}/VGABIOS-lgpl-latest"',
