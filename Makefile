@@ -100,7 +100,7 @@ distclean: ## remove the downloads too
 ##@ Variables of `make run` and `make test`
 #= ENGINE       bochs, kvm or tcg (QEMU without VMX: plinth refuses). Default: kvm if it can, else bochs
 #= CORES        1 to 8, default 2
-#= MEM          memory in MiB, default 1024
+#= MEM          memory in MiB, default 1024, on bochs at most 3072
 #= CPU          the processor model: for bochs one of `bochs --help cpu`, else QEMU's -cpu
 #= KERNEL       a Linux bzImage with an EFI stub. Default: Debian's cloud kernel
 #= APPEND       more for Linux's command line; plinth.demo=shell|report|idle|reboot choose the demo
