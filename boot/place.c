@@ -169,13 +169,6 @@ static void copy_image(uint64_t base)
 	ZeroMem((VOID *)(base + h->file_size), h->image_size - h->file_size);
 }
 
-static uint64_t flags_at(uint64_t offset)
-{
-	if (offset < header()->text_end)
-		return 0;
-	return offset < header()->rodata_end ? PTE_NX : PTE_WRITE | PTE_NX;
-}
-
 static void build_tables(struct boot_info *info, const struct layout *layout, bool nx)
 {
 	uint64_t *memory = (uint64_t *)(info->region_base + layout->tables);
@@ -184,9 +177,7 @@ static void build_tables(struct boot_info *info, const struct layout *layout, bo
 
 	ZeroMem(memory, layout->info - layout->tables);
 	tables_init(&tables, memory, paging_levels(), nx);
-	for (uint64_t offset = 0; offset < layout->size; offset += KERNEL_PAGE_SIZE)
-		tables_map(&tables, KERNEL_BASE + offset, info->region_base + offset,
-			   flags_at(offset));
+	tables_map_region(&tables, header(), info->region_base, layout->size);
 	tables_map(&tables, gate, gate, 0);
 
 	info->cr3 = (uintptr_t)tables.top;

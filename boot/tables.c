@@ -58,6 +58,20 @@ void tables_map(struct page_tables *tables, uint64_t va, uint64_t pa, uint64_t f
 	*tables_entry(tables, va) = pa | flags | PTE_PRESENT;
 }
 
+static uint64_t flags_at(const struct kernel_header *header, uint64_t offset)
+{
+	if (offset < header->text_end)
+		return 0;
+	return offset < header->rodata_end ? PTE_NX : PTE_WRITE | PTE_NX;
+}
+
+void tables_map_region(struct page_tables *tables, const struct kernel_header *header,
+		       uint64_t base, uint64_t size)
+{
+	for (uint64_t offset = 0; offset < size; offset += 1u << PAGE_BITS)
+		tables_map(tables, KERNEL_BASE + offset, base + offset, flags_at(header, offset));
+}
+
 uint64_t *tables_top_entry(struct page_tables *tables, uint64_t va)
 {
 	return &tables->top[index_of(va, tables->levels)];

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hv/boot_info.h"
+
 #define PTE_PRESENT (1ull << 0)
 #define PTE_WRITE   (1ull << 1)
 #define PTE_NX      (1ull << 63)
@@ -32,6 +34,10 @@ uint64_t *tables_entry(struct page_tables *tables, uint64_t va);
 
 /* Map the page at VA to the page at PA; FLAGS are PTE_WRITE and PTE_NX or 0. */
 void tables_map(struct page_tables *tables, uint64_t va, uint64_t pa, uint64_t flags);
+
+/* Map the SIZE bytes at BASE to KERNEL_BASE, each part as HEADER says that it may be used. */
+void tables_map_region(struct page_tables *tables, const struct kernel_header *header,
+		       uint64_t base, uint64_t size);
 
 /* The entry of VA in the top-level table. */
 uint64_t *tables_top_entry(struct page_tables *tables, uint64_t va);
