@@ -2,14 +2,15 @@
  * The test board's helper, an EFI program: Bochs with OVMF has no ACPI tables, and without them an
  * operating system finds neither its second core nor the way to power off. This installs what the
  * board lacks (FADT, FACS, MADT, HPET and the DSDT of dsdt.asl), describing Bochs's i440FX, PIIX4
- * and IOAPIC, and then starts the program that the first line of \board.cfg names, with the rest of
- * that line as its load options. On firmware that has ACPI tables it installs nothing. It is part
- * of the test board and not of plinth.
+ * and IOAPIC, mends the SIPI that Bochs loses (sipi.c), and then starts the program that the first
+ * line of \board.cfg names, with the rest of that line as its load options. On firmware that has
+ * ACPI tables it does only the latter. It is part of the test board and not of plinth.
  */
 #include <efi.h>
 #include <efilib.h>
 
 #include "dsdt.h"
+#include "tests/board/sipi.h"
 
 #define IOAPIC_BASE      0xfec00000u
 #define LAPIC_BASE       0xfee00000u
@@ -161,7 +162,7 @@ static void set_header(struct sdt *h, const char *signature, UINT8 revision, UIN
 			   .oem_revision = 1,
 			   .creator_id = { 'P', 'L', 'T', 'H' },
 			   .creator_revision = 1 };
-	CopyMem(h->signature, signature, 4);
+	CopyMem(h->signature, (VOID *)signature, 4);
 }
 
 static struct address io(UINT16 port, UINT8 width)
@@ -358,7 +359,10 @@ static EFI_STATUS install_tables(void)
 	if (EFI_ERROR(status))
 		return fail(L"installing ACPI tables", status);
 	Print(L"board: ACPI tables installed, %d cores\n", cores);
-	return EFI_SUCCESS;
+	if (cores <= CORES_WITHOUT_REPEAT)
+		return EFI_SUCCESS;
+	status = repeat_sipis();
+	return EFI_ERROR(status) ? fail(L"repeating SIPIs", status) : EFI_SUCCESS;
 }
 
 /* The first line of \board.cfg on the volume that `device` is, as UCS-2 in pool memory. */
@@ -426,6 +430,9 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 	if (!EFI_ERROR(status))
 		status = read_command(image->DeviceHandle, &command);
 	if (EFI_ERROR(status))
-		return fail(L"\\board.cfg", status);
-	return start(self, image->DeviceHandle, command);
+		fail(L"\\board.cfg", status);
+	else
+		status = start(self, image->DeviceHandle, command);
+	stop_repeating_sipis();
+	return status;
 }

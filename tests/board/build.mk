@@ -11,14 +11,14 @@ $(BUILD)/board/dsdt.h: tests/board/dsdt.asl
 	$(Q)iasl -vs -tc -p $(@:.h=) $< >$(@:.h=.log) 2>&1 || { cat $(@:.h=.log); exit 1; }
 	$(Q)mv $(@:.h=.hex) $@
 
-$(BUILD)/board/acpi.o: tests/board/acpi.c $(BUILD)/board/dsdt.h
+$(BUILD)/board/%.o: tests/board/%.c tests/board/sipi.h $(BUILD)/board/dsdt.h
 	$(call say,CC,$@)
 	$(Q)$(CC) $(BOARD_CFLAGS) -c -o $@ $<
 
-$(BUILD)/board/board.so: $(BUILD)/board/acpi.o
+$(BUILD)/board/board.so: $(BUILD)/board/acpi.o $(BUILD)/board/sipi.o
 	$(call say,LD,$@)
 	$(Q)$(LD) -nostdlib -znocombreloc -T $(EFI_LDS) -shared -Bsymbolic \
-		--no-warn-rwx-segments $(EFI_CRT0) $< -o $@ $(EFI_LIBS)
+		--no-warn-rwx-segments $(EFI_CRT0) $^ -o $@ $(EFI_LIBS)
 
 $(BOARD): $(BUILD)/board/board.so
 	$(call say,EFI,$@)
