@@ -1,7 +1,8 @@
 # plinth's build. `make help` lists what there is; `make run` on a fresh Debian needs nothing before.
 #
 # The parts bring their own rules: hv/build.mk (the kernel, $(KERNEL)), boot/build.mk ($(PLINTH)),
-# tests/unit/build.mk (unit-tests-build, unit-tests-run), tests/board/build.mk ($(BOARD)).
+# tests/unit/build.mk (unit-tests-build, unit-tests-run), tests/board/build.mk ($(BOARD)),
+# tests/guest/build.mk ($(GUEST_PROGRAMS)).
 # All of them build below $(BUILD), so that `make compile BUILD=... CC=clang` works beside it.
 
 BUILD   := build
@@ -32,9 +33,10 @@ include hv/build.mk
 include boot/build.mk
 include tests/unit/build.mk
 include tests/board/build.mk
+include tests/guest/build.mk
 
 # Everything that a compiler makes, and what a boot needs.
-COMPILED := $(PLINTH) $(BOARD) $(PLINTHCTL) $(LOOPBACK)
+COMPILED := $(PLINTH) $(BOARD) $(PLINTHCTL) $(LOOPBACK) $(GUEST_PROGRAMS)
 PARTS    := $(COMPILED) $(INITRD) $(BUILD)/guest/vmlinuz
 
 SOURCES = $(shell find arch boot drivers guest hv scripts tests -name '*.[ch]' | sort)
