@@ -10,7 +10,7 @@
 #define GATES          256
 #define EXCEPTIONS     32
 #define VECTOR_BYTES   16
-#define GATE_INTERRUPT 0x8e00 /* present, DPL 0, 64-bit interrupt gate */
+#define GATE_INTERRUPT 0x8e00      /* present, DPL 0, 64-bit interrupt gate */
 #define HAS_ERROR_CODE 0x60227d00u /* vectors that push one, SDM 3A table 6-1 */
 #define RFLAGS_RF      (1ull << 16)
 
@@ -112,7 +112,8 @@ EFI_HANDLE volume(void)
 	return loaded->DeviceHandle;
 }
 
-/* --- Exceptions -------------------------------------------------------------------------------- */
+/* --- Exceptions --------------------------------------------------------------------------------
+ */
 
 static void set_gate(unsigned vector, const uint8_t *handler)
 {
@@ -201,7 +202,8 @@ const char *outcome(void)
 	return text;
 }
 
-/* --- Instructions ------------------------------------------------------------------------------ */
+/* --- Instructions ------------------------------------------------------------------------------
+ */
 
 struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -255,7 +257,8 @@ void write_msr(uint32_t msr, uint64_t value)
 		: ATTEMPT_CLOBBERS);
 }
 
-/* --- plinth ------------------------------------------------------------------------------------ */
+/* --- plinth ------------------------------------------------------------------------------------
+ */
 
 bool plinth_present(void)
 {

@@ -13,22 +13,22 @@
 
 #include "hv/hypercall.h"
 
-#define PAGE_SIZE     4096ull
-#define CR0_MP        (1ull << 1)
-#define CR0_TS        (1ull << 3)
-#define CR0_NE        (1ull << 5)
-#define CR0_WP        (1ull << 16)
-#define CR0_NW        (1ull << 29)
-#define CR0_CD        (1ull << 30)
-#define CR0_PG        (1ull << 31)
-#define CR4_PAE       (1ull << 5)
-#define CR4_OSXSAVE   (1ull << 18)
-#define RFLAGS_TF     (1ull << 8)
-#define RFLAGS_IF     (1ull << 9)
-#define VECTOR_DB     1
-#define VECTOR_BP     3
-#define VECTOR_UD     6
-#define VECTOR_NONE   (-1)
+#define PAGE_SIZE   4096ull
+#define CR0_MP      (1ull << 1)
+#define CR0_TS      (1ull << 3)
+#define CR0_NE      (1ull << 5)
+#define CR0_WP      (1ull << 16)
+#define CR0_NW      (1ull << 29)
+#define CR0_CD      (1ull << 30)
+#define CR0_PG      (1ull << 31)
+#define CR4_PAE     (1ull << 5)
+#define CR4_OSXSAVE (1ull << 18)
+#define RFLAGS_TF   (1ull << 8)
+#define RFLAGS_IF   (1ull << 9)
+#define VECTOR_DB   1
+#define VECTOR_BP   3
+#define VECTOR_UD   6
+#define VECTOR_NONE (-1)
 
 /* First of all. */
 void guest_init(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
@@ -45,11 +45,12 @@ const CHAR16 *load_options(void);
 /* The handle of the volume that this program came from. */
 EFI_HANDLE volume(void);
 
-/* --- Exceptions -------------------------------------------------------------------------------- */
+/* --- Exceptions --------------------------------------------------------------------------------
+ */
 
 /*
- * From here on interrupts are off, until a service of the firmware is called, and exceptions come to
- * guest.c. For programs that end with power_off(): firmware's IDT is lost.
+ * From here on interrupts are off, until a service of the firmware is called, and exceptions come
+ * to guest.c. For programs that end with power_off(): firmware's IDT is lost.
  */
 void catch_exceptions(void);
 
@@ -90,7 +91,7 @@ extern struct guest_step guest_step[STEPS_MAX];
  * instruction with the stack pointer of the first; guest_fault tells. R11 is lost. Labels 7, 8 and
  * 9 are taken. With ATTEMPT_MARKED the instructions define label 7, for guest_resume.next.
  */
-#define ATTEMPT(instructions, ...) ATTEMPT_(instructions "\n7:\n\t", __VA_ARGS__)
+#define ATTEMPT(instructions, ...)        ATTEMPT_(instructions "\n7:\n\t", __VA_ARGS__)
 #define ATTEMPT_MARKED(instructions, ...) ATTEMPT_(instructions "\n\t", __VA_ARGS__)
 #define ATTEMPT_(instructions, ...)                                                                \
 	do {                                                                                       \
@@ -110,7 +111,8 @@ extern struct guest_step guest_step[STEPS_MAX];
 /* "ok", or the fault as "#UD", "#GP(0)", "#PF(2)", for one use in the next say(). */
 const char *outcome(void);
 
-/* --- Instructions ------------------------------------------------------------------------------ */
+/* --- Instructions ------------------------------------------------------------------------------
+ */
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
@@ -127,7 +129,8 @@ void write_cr4(uint64_t value);
 uint64_t read_msr(uint32_t msr);
 void write_msr(uint32_t msr, uint64_t value);
 
-/* --- plinth ------------------------------------------------------------------------------------ */
+/* --- plinth ------------------------------------------------------------------------------------
+ */
 
 struct call {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi;

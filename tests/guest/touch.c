@@ -39,16 +39,22 @@ static bool all_ones(const uint8_t *bytes, size_t count)
 	{                                                                                          \
 		type value = 0;                                                                    \
                                                                                                    \
-		ATTEMPT("mov" suffix " (%1), %" register_format "0", : "+r"(value) : "r"(address)  \
+		ATTEMPT("mov" suffix " (%1), %" register_format "0",                               \
+			: "+r"(value)                                                              \
+			: "r"(address)                                                             \
 			: ATTEMPT_CLOBBERS);                                                       \
 		check(guest_fault.vector == VECTOR_NONE && value == (type)ALL_ONES, "read " #type, \
 		      address);                                                                    \
 		value = (type)EVERY;                                                               \
-		ATTEMPT("mov" suffix " %" register_format "0, (%1)", : : "r"(value), "r"(address)  \
+		ATTEMPT("mov" suffix " %" register_format "0, (%1)",                               \
+			:                                                                          \
+			: "r"(value), "r"(address)                                                 \
 			: ATTEMPT_CLOBBERS);                                                       \
 		check(guest_fault.vector == VECTOR_NONE, "write " #type, address);                 \
 		value = 0;                                                                         \
-		ATTEMPT("mov" suffix " (%1), %" register_format "0", : "+r"(value) : "r"(address)  \
+		ATTEMPT("mov" suffix " (%1), %" register_format "0",                               \
+			: "+r"(value)                                                              \
+			: "r"(address)                                                             \
 			: ATTEMPT_CLOBBERS);                                                       \
 		check(guest_fault.vector == VECTOR_NONE && value == (type)ALL_ONES,                \
 		      "read after write " #type, address);                                         \
@@ -140,7 +146,7 @@ static void check_straddling(uint64_t border, const uint8_t *outside, bool outsi
 	uint64_t value = 0;
 
 	SetMem(expected, 8, 0xff);
-	CopyMem(outside_first ? expected : expected + 4, outside, 4);
+	CopyMem(outside_first ? expected : expected + 4, (VOID *)(uintptr_t)outside, 4);
 	ATTEMPT("movq (%1), %0", : "+r"(value) : "r"(border - 4) : ATTEMPT_CLOBBERS);
 	check(guest_fault.vector == VECTOR_NONE && CompareMem(&value, expected, 8) == 0,
 	      "read across", border);
