@@ -1,4 +1,5 @@
 # The kernel: build/plinth-kernel.elf with symbols, and the flat image that the loader carries.
+# DEBUG=1 adds checks to places where they cost something.
 
 BUILD   ?= build
 NASM    ?= nasm
@@ -8,18 +9,29 @@ OBJCOPY ?= objcopy
 KERNEL_CFLAGS = -std=c11 -O2 -g -ffreestanding -fno-builtin -fno-common -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only -Wall -Wextra -Werror \
-	-Wmissing-prototypes -Wstrict-prototypes -Wvla -I.
+	-Wmissing-prototypes -Wstrict-prototypes -Wvla -I. $(if $(filter 1,$(DEBUG)),-DPLINTH_DEBUG)
 
 KERNEL_C   := $(filter-out hv/offsets.c,$(wildcard hv/*.c hv/debug/*.c)) \
 	$(wildcard arch/x86/*.c arch/x86/vmx/*.c drivers/*.c)
 KERNEL_ASM := hv/header.asm arch/x86/traps.asm arch/x86/vmx/switch.asm
+KERNEL_FLAGS := $(BUILD)/kernel/flags
 KERNEL_OBJ := $(KERNEL_C:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.asm=$(BUILD)/kernel/%.asm.o)
 ASM_OFFSETS := $(BUILD)/kernel/asm-offsets.inc
 
-$(BUILD)/kernel/%.o: %.c
+# Changes when the flags do, and all objects with it.
+$(KERNEL_FLAGS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(KERNEL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(KERNEL_CFLAGS)' > $@
+.PHONY: FORCE
+FORCE:
+
+# Runs once on each core.
+$(BUILD)/kernel/arch/x86/vmx/entry_check.o: OPTIMISE := -Os
+
+$(BUILD)/kernel/%.o: %.c $(KERNEL_FLAGS)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(OPTIMISE) -MMD -MP -c -o $@ $<
 
 $(ASM_OFFSETS): hv/offsets.c
 	@mkdir -p $(@D)

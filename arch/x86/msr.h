@@ -46,5 +46,6 @@
 
 #define DEBUGCTL_LBR                    BIT(0)
 #define DEBUGCTL_BTF                    BIT(1)
+#define DEBUGCTL_DEFINED                0xffc7ull /* bits that some processor has, SDM 4 table 2-2 */
 
 #define PAT_RESET                       0x0007040600070406ull /* SDM 3A 12.12.4 */

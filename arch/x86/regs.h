@@ -19,6 +19,8 @@
 #define CR0_CD                           BIT(30)
 #define CR0_PG                           BIT(31)
 
+#define CR3_LAM                          (BIT(61) | BIT(62)) /* SDM 3A 4.4 */
+
 #define CR4_PAE                          BIT(5)
 #define CR4_MCE                          BIT(6)
 #define CR4_PGE                          BIT(7)
@@ -31,6 +33,7 @@
 #define CR4_SMEP                         BIT(20)
 #define CR4_PKE                          BIT(22)
 #define CR4_CET                          BIT(23)
+#define CR4_LAM_SUP                      BIT(28)
 #define CR4_PSE                          BIT(4)
 
 /* EFLAGS, SDM 1 3.4.3 */
@@ -40,6 +43,7 @@
 #define RFLAGS_IF                        BIT(9)
 #define RFLAGS_RF                        BIT(16)
 #define RFLAGS_VM                        BIT(17)
+#define RFLAGS_DEFINED                   0x3f7fd7ull /* RFLAGS_FIXED among them */
 
 /* Debug registers, SDM 3B 17.2 */
 #define DR6_RESET                        0xffff0ff0ull

@@ -77,8 +77,11 @@ struct segment {
 #define SEGMENT_TYPE     0xfu
 #define SEGMENT_BUSY     BIT(1) /* in the type of a TSS */
 #define SEGMENT_S        BIT(4) /* code or data, not a system segment */
+#define SEGMENT_DPL(a)   ((unsigned)((a) >> 5 & 3))
 #define SEGMENT_PRESENT  BIT(7)
 #define SEGMENT_LONG     BIT(13)
+#define SEGMENT_DB       BIT(14)
+#define SEGMENT_GRANULAR BIT(15)
 #define SEGMENT_UNUSABLE BIT(16)
 
 enum virt_table {

@@ -8,6 +8,7 @@ UNIT_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -DUNIT_TEST -Itests/unit/
 UNIT_BUILD  := build/tests/unit
 
 unit_sources_config := boot/config.c
+unit_sources_entry_check := arch/x86/vmx/entry_check.c
 unit_sources_ept    := arch/x86/vmx/ept.c tests/unit/fake_heap.c
 unit_sources_format := hv/format.c
 unit_sources_log    := hv/debug/log.c hv/format.c

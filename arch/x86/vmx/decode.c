@@ -88,6 +88,7 @@ enum exit_action vmx_exit_entry_failed(struct vcpu *vcpu)
 {
 	uint64_t qualification = vmread(EXIT_QUALIFICATION);
 
+	vmx_of(vcpu)->entry_failed = true;
 	if (vcpu->run->exits > 1)
 		panic("VM entry failed: %s, qualification %#lx", vmx_exit_name(vcpu->run->reason),
 		      (unsigned long)qualification);

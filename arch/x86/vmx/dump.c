@@ -1,10 +1,12 @@
 /*
- * A VMCS for people: names of fields and errors, and the report of a vCPU's state that goes on the
- * line when something has failed.
+ * A VMCS for people: names of fields and errors, and the reports that go on the line when something
+ * has failed: a vCPU's state, and the rules of VM entry that it breaks.
  */
 #include "arch/x86/vmx/vmx.h"
+#include "arch/x86/vmx/entry_check.h"
 #include "hv/debug/log.h"
 #include "hv/debug/panic.h"
+#include "hv/cpuid.h"
 
 static const struct {
 	enum vmcs_field field;
@@ -73,6 +75,42 @@ static bool try_vmread(enum vmcs_field field, uint64_t *value)
 	return !failed;
 }
 
+static uint64_t read_current(void *ctx, enum vmcs_field field)
+{
+	uint64_t value = 0;
+
+	(void)ctx;
+	try_vmread(field, &value);
+	return value;
+}
+
+static void print_broken_rule(void *ctx, const char *field, uint64_t value, const char *rule,
+			      const char *section)
+{
+	(void)ctx;
+	log_error("  rule broken: %s = %#lx: %s (SDM 3C %s)", field, (unsigned long)value, rule,
+		  section);
+}
+
+unsigned vmx_report_broken_rules(struct vcpu *vcpu)
+{
+	const struct vmcs_reader current = { .read = read_current };
+	unsigned broken = vmx_check_entry(&current, &vmx_of(vcpu)->caps, cpuid_maxphyaddr(),
+					  print_broken_rule, NULL);
+
+	if (broken)
+		log_error("  %u rule%s of VM entry broken on core %u", broken,
+			  broken == 1 ? "" : "s", vcpu->index);
+	return broken;
+}
+
+void vmx_report_failed_entry(struct vcpu *vcpu)
+{
+	if (!vmx_report_broken_rules(vcpu))
+		log_error("  no rule of VM entry that plinth knows is broken on core %u",
+			  vcpu->index);
+}
+
 void vmx_dump(struct vcpu *vcpu)
 {
 	const struct vmx_vcpu *vmx = vcpu->arch;
@@ -95,4 +133,6 @@ void vmx_dump(struct vcpu *vcpu)
 			log_error("  %-30s %016lx", fields[has_a ? i : i + 1].name,
 				  (unsigned long)(has_a ? a : b));
 	}
+	if (vmx->entry_failed)
+		vmx_report_failed_entry(vcpu);
 }

@@ -23,12 +23,18 @@
 /* IA32_VMX_EPT_VPID_CAP (SDM 3D A.10); those of INVEPT and INVVPID are in vmcs.h */
 #define EPT_CAP_WALK_4  BIT(6)
 #define EPT_CAP_WALK_5  BIT(7)
+#define EPT_CAP_TYPE_UC BIT(8)
 #define EPT_CAP_TYPE_WB BIT(14) /* the tables may be read as WB; otherwise UC */
 #define EPT_CAP_PAGE_2M BIT(16)
 #define EPT_CAP_PAGE_1G BIT(17)
+#define EPT_CAP_AD      BIT(21) /* accessed and dirty flags */
+#define EPT_CAP_SSS     BIT(23) /* supervisor shadow-stack control */
 
 /* EPTP (SDM 3C 24.6.11) */
+#define EPTP_TYPE       7ull
 #define EPTP_WALK_SHIFT 3 /* levels - 1 */
+#define EPTP_AD         BIT(6)
+#define EPTP_SSS        BIT(7)
 
 struct ept {
 	uint64_t *root;

@@ -213,15 +213,22 @@ enum vmcs_width {
 #define PROC_SECONDARY                 BIT(31)
 
 /* Secondary processor-based VM-execution controls, SDM 3C 24.6.2 */
+#define PROC2_APIC_ACCESSES            BIT(0)
 #define PROC2_EPT                      BIT(1)
 #define PROC2_DESCRIPTOR_EXITING       BIT(2)
 #define PROC2_RDTSCP                   BIT(3)
+#define PROC2_X2APIC_MODE              BIT(4)
 #define PROC2_VPID                     BIT(5)
 #define PROC2_WBINVD_EXITING           BIT(6)
 #define PROC2_UNRESTRICTED_GUEST       BIT(7)
+#define PROC2_APIC_REGISTERS           BIT(8)
+#define PROC2_INTERRUPT_DELIVERY       BIT(9)
 #define PROC2_INVPCID                  BIT(12)
+#define PROC2_VMCS_SHADOWING           BIT(14)
+#define PROC2_EPT_VIOLATION_VE         BIT(18)
 #define PROC2_CONCEAL_FROM_PT          BIT(19)
 #define PROC2_XSAVES                   BIT(20)
+#define PROC2_MODE_BASED_EXECUTE       BIT(22)
 #define PROC2_USER_WAIT_PAUSE          BIT(26)
 #define PROC2_PCONFIG                  BIT(27)
 
@@ -233,16 +240,20 @@ enum vmcs_width {
 #define EXIT_LOAD_PAT                  BIT(19)
 #define EXIT_SAVE_EFER                 BIT(20)
 #define EXIT_LOAD_EFER                 BIT(21)
+#define EXIT_SAVE_PREEMPTION_TIMER     BIT(22)
 
 /* VM-entry controls, SDM 3C 24.8.1 */
 #define ENTRY_LOAD_DEBUG_CONTROLS      BIT(2)
 #define ENTRY_IA32E_GUEST              BIT(9)
+#define ENTRY_TO_SMM                   BIT(10)
+#define ENTRY_END_DUAL_MONITOR         BIT(11)
 #define ENTRY_LOAD_PAT                 BIT(14)
 #define ENTRY_LOAD_EFER                BIT(15)
 
 /* Interruption information: entry, exit and IDT-vectoring share it, SDM 3C 24.8.3, 24.9.2 */
 #define INTERRUPTION_VECTOR(i)         (0xff & (i))
-#define INTERRUPTION_TYPE(i)           ((i) >> 8 & 7)
+#define INTERRUPTION_TYPE(i)           ((i) >> 8 & 7) /* enum event_type, or the next */
+#define INTERRUPTION_OTHER_EVENT       7              /* on entry: a pending MTF VM exit */
 #define INTERRUPTION_ERROR_CODE        BIT(11)
 #define INTERRUPTION_NMI_UNBLOCKED     BIT(12) /* an IRET unblocked NMIs before this fault */
 #define INTERRUPTION_VALID             BIT(31)
@@ -261,7 +272,13 @@ enum activity_state {
 	ACTIVITY_WAIT_FOR_SIPI = 3,
 };
 
-#define PENDING_DEBUG_BS         BIT(14) /* SDM 3C table 24-4 */
+/* Pending debug exceptions, SDM 3C table 24-4 */
+#define PENDING_DEBUG_B          0xfull
+#define PENDING_DEBUG_BUS_LOCK   BIT(11)
+#define PENDING_DEBUG_ENABLED    BIT(12)
+#define PENDING_DEBUG_BS         BIT(14)
+#define PENDING_DEBUG_RTM        BIT(16)
+#define PENDING_DEBUG_DEFINED    0x1580full
 
 /* IA32_VMX_BASIC, SDM 3D A.1 */
 #define VMX_BASIC_REVISION(b)    ((uint32_t)(0x7fffffff & (b)))
@@ -269,10 +286,14 @@ enum activity_state {
 #define VMX_BASIC_32BIT_ADDRESS  BIT(48)
 #define VMX_BASIC_MEMORY_TYPE(b) ((unsigned)((b) >> 50 & 0xf))
 #define VMX_BASIC_TRUE_CONTROLS  BIT(55)
+#define VMX_BASIC_ANY_ERROR_CODE BIT(56) /* injected exceptions with or without, as one likes */
 
 /* IA32_VMX_MISC, SDM 3D A.6 */
-#define VMX_MISC_WAIT_FOR_SIPI   BIT(8)
+#define VMX_MISC_ACTIVITY(state) BIT(5 + (state)) /* enum activity_state but ACTIVE */
+#define VMX_MISC_WAIT_FOR_SIPI   VMX_MISC_ACTIVITY(ACTIVITY_WAIT_FOR_SIPI)
 #define VMX_MISC_PT_IN_VMX       BIT(14)
+#define VMX_MISC_CR3_TARGETS(m)  ((unsigned)((m) >> 16 & 0x1ff))
+#define VMX_MISC_LENGTH_0        BIT(30) /* instruction length 0 with injected software events */
 
 /* IA32_VMX_EPT_VPID_CAP, SDM 3D A.10; the bits of the EPT builder are in ept.h */
 #define EPT_CAP_INVEPT           BIT(20)
@@ -322,6 +343,12 @@ enum exit_reason {
 	EXIT_REASON_TDCALL = 77,
 	EXIT_REASON_COUNT = 80, /* one more than the last that appendix C lists */
 };
+
+/* Segment fields of one kind are two encodings apart, in the order of enum segment_name. */
+static inline enum vmcs_field segment_field(enum vmcs_field es, unsigned name)
+{
+	return (enum vmcs_field)((unsigned)es + 2 * name);
+}
 
 /* The name of a field, "?" for a number that is none. */
 const char *vmcs_field_name(enum vmcs_field field);

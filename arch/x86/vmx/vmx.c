@@ -64,12 +64,6 @@ static void invvpid_single(uint16_t vpid)
 		panic("INVVPID failed");
 }
 
-/* Segment fields of one kind are two encodings apart, in the order of enum segment_name. */
-static enum vmcs_field segment_field(enum vmcs_field es, enum segment_name name)
-{
-	return (enum vmcs_field)((unsigned)es + 2 * (unsigned)name);
-}
-
 static void *alloc_vmx_region(uint64_t basic)
 {
 	uint32_t *region = page_alloc();
@@ -279,6 +273,11 @@ static void vmx_vcpu_reset(struct vcpu *vcpu, bool init_event)
 	vmwrite32(ENTRY_INTERRUPTION_INFO, 0);
 	vmwrite32(GUEST_SMBASE, 0);
 	invvpid_single(VPID_OF_VCPU(vcpu));
+#ifdef PLINTH_DEBUG
+	vmx_of(vcpu)->broken_rules += vmx_report_broken_rules(vcpu);
+	if (vcpu->running && vmx_of(vcpu)->broken_rules)
+		panic("core %u: its state after INIT breaks rules of VM entry", vcpu->index);
+#endif
 }
 
 static void vmx_vcpu_run(struct vcpu *vcpu)
@@ -286,16 +285,23 @@ static void vmx_vcpu_run(struct vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 	enum vmx_launch_result result;
 
+	/* Hardware would refuse; an emulator might not, and then it would not be known. */
+	vmx->broken_rules += vmx_report_broken_rules(vcpu);
+	if (vmx->broken_rules)
+		return;
 	vmx->launched = true;
 	result = vmx_launch(vcpu);
 	vmx->launched = false;
-	if (result == VMX_LAUNCH_VMFAIL)
+	if (result == VMX_LAUNCH_VMFAIL) {
 		log_error("core %u: VMLAUNCH failed: %s", vcpu->index,
 			  vmx_instruction_error(vmread32(INSTRUCTION_ERROR)));
+		vmx_report_failed_entry(vcpu);
+	}
 }
 
 void vmx_resume_failed(struct vcpu *vcpu)
 {
+	vmx_of(vcpu)->entry_failed = true;
 	panic("core %u: VMRESUME failed: %s", vcpu->index,
 	      vmx_instruction_error(vmread32(INSTRUCTION_ERROR)));
 }

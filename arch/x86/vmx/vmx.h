@@ -18,6 +18,8 @@ struct vmx_vcpu {
 	bool vmx_on;      /* between VMXON and VMXOFF on this core */
 	bool vmcs_active; /* between VMPTRLD and VMCLEAR */
 	bool launched;
+	bool entry_failed;               /* the last VM entry did */
+	unsigned broken_rules;           /* of VM entry, that were found before the first one */
 	volatile uint32_t proc_controls; /* the field's value; the NMI handler changes it too */
 	uint32_t entry_controls;
 	uint64_t cr0_mask, cr4_mask; /* bits that plinth owns: guest/host masks */
@@ -37,6 +39,8 @@ static inline struct vmx_vm *vmx_vm_of(struct vm *vm)
 
 void vmx_check(struct requirements *missing);          /* requirements.c */
 void vmx_dump(struct vcpu *vcpu);                      /* dump.c */
+void vmx_report_failed_entry(struct vcpu *vcpu);       /* dump.c */
+unsigned vmx_report_broken_rules(struct vcpu *vcpu);   /* dump.c: how many there are */
 const char *vmx_exit_name(unsigned reason);            /* exits.c */
 struct vcpu *vmx_handle_exit(struct vcpu *vcpu);       /* exits.c, called by switch.asm */
 void vmx_set_nmi_blocking(struct vcpu *vcpu, bool on); /* vmx.c */
