@@ -4,18 +4,38 @@
 
 UNIT_CC     ?= gcc
 UNIT_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -DUNIT_TEST -Itests/unit/shim -I. \
-               -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+               -pthread -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fno-sanitize-recover=all
 UNIT_BUILD  := build/tests/unit
 
 unit_sources_config := boot/config.c
+unit_sources_control_registers := hv/control_registers.c hv/guest_memory.c \
+	tests/unit/fake_cpu.c tests/unit/fake_vendor.c
+unit_sources_controls := arch/x86/vmx/controls.c
+unit_sources_cpuid := tests/unit/fake_vendor.c
 unit_sources_entry_check := arch/x86/vmx/entry_check.c
-unit_sources_ept    := arch/x86/vmx/ept.c tests/unit/fake_heap.c
+unit_sources_ept := arch/x86/vmx/ept.c tests/unit/fake_heap.c
+unit_sources_event := hv/event.c tests/unit/fake_vendor.c
+unit_sources_exception := hv/exception.c tests/unit/fake_cpu.c tests/unit/fake_vendor.c
+unit_sources_exits := arch/x86/vmx/exits.c arch/x86/vmx/controls.c \
+	tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c tests/unit/fake_vmcs.c
 unit_sources_format := hv/format.c
-unit_sources_log    := hv/debug/log.c hv/format.c
+unit_sources_hypercalls := hv/hypercalls.c \
+	tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c
+unit_sources_kick := hv/kick.c hv/event.c tests/unit/fake_log.c
+unit_sources_log := hv/debug/log.c hv/format.c
 unit_sources_memory := hv/memory.c arch/x86/mtrr.c arch/x86/vmx/ept.c tests/unit/fake_heap.c
-unit_sources_mtrr   := arch/x86/mtrr.c
+unit_sources_msr := hv/msr.c tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c
+unit_sources_mtrr := arch/x86/mtrr.c
+unit_sources_preflight := hv/preflight.c hv/format.c tests/unit/fake_cpu.c tests/unit/fake_log.c
+unit_sources_requirements := arch/x86/vmx/requirements.c arch/x86/vmx/controls.c \
+	hv/preflight.c hv/format.c tests/unit/fake_cpu.c tests/unit/fake_log.c
+unit_sources_settings := boot/settings.c boot/config.c tests/unit/fake_efi.c
 unit_sources_string :=
-unit_sources_uart   := drivers/uart.c
+unit_sources_tables := boot/tables.c
+unit_sources_text := boot/text.c tests/unit/fake_efi.c
+unit_sources_uart := drivers/uart.c
+unit_sources_vcpu := hv/vcpu.c tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c
 
 UNIT_TESTS   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),tests/unit/test_$(t).c $(unit_sources_$(t)))

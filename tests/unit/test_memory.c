@@ -124,6 +124,10 @@ void log_error(UNUSED const char *fmt, ...)
 {
 }
 
+void cpu_pause(void)
+{
+}
+
 uint64_t rdmsr(uint32_t msr)
 {
 	switch (msr) {
