@@ -63,24 +63,12 @@ void vmcs_access_failed(enum vmcs_field field, const char *access, const char *c
 	panic("%s of %s (%#x) failed in %s()", access, vmcs_field_name(field), field, caller);
 }
 
-/* A read that cannot fail the report: false where the processor lacks the field. */
-static bool try_vmread(enum vmcs_field field, uint64_t *value)
-{
-	bool failed;
-
-	__asm__ volatile("vmread %[field], %[value]"
-			 : [value] "=r"(*value), "=@ccbe"(failed)
-			 : [field] "r"((uint64_t)field)
-			 : "memory");
-	return !failed;
-}
-
 static uint64_t read_current(void *ctx, enum vmcs_field field)
 {
 	uint64_t value = 0;
 
 	(void)ctx;
-	try_vmread(field, &value);
+	vmread_safe(field, &value);
 	return value;
 }
 
@@ -123,8 +111,8 @@ void vmx_dump(struct vcpu *vcpu)
 	for (size_t i = 0; i < array_size(fields); i += 2) {
 		uint64_t a = 0, b = 0;
 		bool second = i + 1 < array_size(fields);
-		bool has_a = try_vmread(fields[i].field, &a);
-		bool has_b = second && try_vmread(fields[i + 1].field, &b);
+		bool has_a = vmread_safe(fields[i].field, &a);
+		bool has_b = second && vmread_safe(fields[i + 1].field, &b);
 
 		if (has_a && has_b)
 			log_error("  %-30s %016lx  %-30s %016lx", fields[i].name, (unsigned long)a,

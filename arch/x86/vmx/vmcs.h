@@ -359,6 +359,18 @@ const char *vmx_instruction_error(uint32_t error);
 /* Stop the machine: an access to FIELD by CALLER failed (VMfail). Never returns. */
 _Noreturn void vmcs_access_failed(enum vmcs_field field, const char *access, const char *caller);
 
+/* A read that cannot fail a report: false where the processor lacks the field. */
+static inline bool vmread_safe(enum vmcs_field field, uint64_t *value)
+{
+	bool failed;
+
+	__asm__ volatile("vmread %[field], %[value]"
+			 : [value] "=r"(*value), "=@ccbe"(failed)
+			 : [field] "r"((uint64_t)field)
+			 : "memory");
+	return !failed;
+}
+
 /* Any width; VMREAD and VMWRITE work on the current VMCS of this core. */
 static inline uint64_t vmread_from(enum vmcs_field field, const char *caller)
 {

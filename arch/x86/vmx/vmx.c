@@ -4,6 +4,7 @@
  * exits.c; what plinth demands of the processor is in requirements.c and controls.c.
  */
 #include "arch/x86/vmx/vmx.h"
+#include "arch/x86/vmx/insn.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
@@ -15,52 +16,15 @@
 
 #define VPID_OF_VCPU(vcpu) ((uint16_t)((vcpu)->index + 1)) /* 0 is the host's, SDM 3C 28.1 */
 
-/* VMX instructions on a physical address; false on VMfail (SDM 3C 30.2). */
-#define DEFINE_VMX_POINTER_INSTRUCTION(name)                                                       \
-	static bool name(const void *region)                                                       \
-	{                                                                                          \
-		hpa_t pa = virt_to_phys(region);                                                   \
-		bool failed;                                                                       \
-		__asm__ volatile(#name " %1" : "=@ccbe"(failed) : "m"(pa) : "memory");             \
-		return !failed;                                                                    \
-	}
-
-DEFINE_VMX_POINTER_INSTRUCTION(vmxon)
-DEFINE_VMX_POINTER_INSTRUCTION(vmclear)
-DEFINE_VMX_POINTER_INSTRUCTION(vmptrld)
-
-struct inv_descriptor {
-	uint64_t what; /* EPTP, or VPID */
-	uint64_t address;
-};
-
-#define INVEPT_SINGLE_CONTEXT  1ul
-#define INVEPT_ALL_CONTEXTS    2ul
-#define INVVPID_SINGLE_CONTEXT 1ul
-
 static void invept_all(void)
 {
-	struct inv_descriptor d = { 0, 0 };
-	bool failed;
-
-	__asm__ volatile("invept %1, %2"
-			 : "=@ccbe"(failed)
-			 : "m"(d), "r"(INVEPT_ALL_CONTEXTS)
-			 : "memory");
-	if (failed)
+	if (!invept(INVEPT_ALL_CONTEXTS, 0))
 		panic("INVEPT failed");
 }
 
 static void invvpid_single(uint16_t vpid)
 {
-	struct inv_descriptor d = { vpid, 0 };
-	bool failed;
-
-	__asm__ volatile("invvpid %1, %2"
-			 : "=@ccbe"(failed)
-			 : "m"(d), "r"(INVVPID_SINGLE_CONTEXT)
-			 : "memory");
-	if (failed)
+	if (!invvpid(INVVPID_SINGLE_CONTEXT, vpid))
 		panic("INVVPID failed");
 }
 
@@ -97,7 +61,7 @@ static int vmx_enable(struct vcpu *vcpu)
 
 	write_cr0((read_cr0() | vmx->caps.cr0_fixed0) & vmx->caps.cr0_fixed1);
 	write_cr4((read_cr4() | vmx->caps.cr4_fixed0 | CR4_VMXE) & vmx->caps.cr4_fixed1);
-	if (!vmxon(vmx->vmxon_region))
+	if (!vmxon(virt_to_phys(vmx->vmxon_region)))
 		return -1;
 	vmx->vmx_on = true;
 	/* What an earlier owner of VMX left in the caches is not ours to use. */
@@ -111,7 +75,7 @@ static void vmx_disable(struct vcpu *vcpu)
 
 	if (!vmx || !vmx->vmx_on)
 		return;
-	__asm__ volatile("vmxoff" : : : "cc", "memory");
+	vmxoff();
 	vmx->vmx_on = false;
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }
@@ -253,7 +217,7 @@ static int vmx_vcpu_create(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
-	if (!vmclear(vmx->vmcs) || !vmptrld(vmx->vmcs))
+	if (!vmclear(virt_to_phys(vmx->vmcs)) || !vmptrld(virt_to_phys(vmx->vmcs)))
 		return -1;
 	vmx->vmcs_active = true;
 	vmx->launched = false;
@@ -312,7 +276,7 @@ static void vmx_vcpu_destroy(struct vcpu *vcpu)
 
 	if (!vmx || !vmx->vmcs_active)
 		return;
-	vmclear(vmx->vmcs);
+	vmclear(virt_to_phys(vmx->vmcs));
 	vmx->vmcs_active = false;
 }
 
