@@ -18,8 +18,8 @@
 
 #include "tests/board/sipi.h"
 
-#define VECTOR              0x50 /* OVMF uses 0x20 for its timer, 0x68 to 0x77 for the 8259s */
-#define PERIOD              1000000 /* LAPIC timer ticks, of which Bochs makes one per instruction: 20 ms */
+#define VECTOR              0x50    /* OVMF uses 0x20 for its timer, 0x68 to 0x77 for the 8259s */
+#define PERIOD              1000000 /* LAPIC timer ticks, one an instruction on Bochs: 20 ms */
 
 /* The local APIC in xAPIC mode (SDM 3A 11.4.1), as OVMF uses it up to 255 cores. */
 #define LAPIC_BASE          0xfee00000u
@@ -51,7 +51,7 @@ static EFI_GUID cpu_arch_guid = {
 };
 
 static struct cpu_arch *cpu;
-static EFI_EVENT first, last; /* start and end of the repeating */
+static EFI_EVENT first, last; /* they start and stop the timer */
 static struct {
 	UINT32 lvt, divide, count;
 } timer; /* as the firmware left it */
