@@ -415,7 +415,8 @@ static void vmx_inject(struct vcpu *vcpu, const struct event *event)
 	uint32_t info = INTERRUPTION_VALID | (uint32_t)event->type << 8 | event->vector;
 
 	(void)vcpu;
-	if (event->has_error_code) {
+	/* In real mode exceptions have no error code, and an entry with one fails (26.2.1.3). */
+	if (event->has_error_code && vmread(GUEST_CR0) & CR0_PE) {
 		info |= INTERRUPTION_ERROR_CODE;
 		vmwrite32(ENTRY_EXCEPTION_ERROR_CODE, event->error_code);
 	}
