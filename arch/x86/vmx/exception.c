@@ -35,6 +35,18 @@ void vmx_requeue_vectoring(struct vcpu *vcpu)
 	vcpu->vm->ops->inject(vcpu, &vcpu->run->vectoring);
 }
 
+/*
+ * Does the exception of INFO find NMIs blocked, though the guest's state says that it does not? The
+ * one that strikes in delivering an NMI takes its place, but the delivery has begun to block NMIs. A
+ * fault of IRET strikes after IRET has unblocked NMIs, which it must not (SDM 3C 27.2.3).
+ */
+static bool nmis_are_blocked(struct vcpu *vcpu, uint32_t info)
+{
+	if (vcpu->run->vectoring.valid)
+		return vcpu->run->vectoring.type == EVENT_NMI;
+	return info & INTERRUPTION_NMI_UNBLOCKED && INTERRUPTION_VECTOR(info) != VECTOR_DF;
+}
+
 enum exit_action vmx_exit_exception(struct vcpu *vcpu)
 {
 	uint32_t info = vmread32(EXIT_INTERRUPTION_INFO);
@@ -45,9 +57,7 @@ enum exit_action vmx_exit_exception(struct vcpu *vcpu)
 		return exit_nmi(vcpu);
 	vmx_requeue_vectoring(vcpu);
 
-	/* SDM 3C 27.2.3: a fault of IRET strikes after IRET has unblocked NMIs; it must not. */
-	if (info & INTERRUPTION_NMI_UNBLOCKED && event.vector != VECTOR_DF &&
-	    !vcpu->run->vectoring.valid)
+	if (nmis_are_blocked(vcpu, info))
 		vmx_set_nmi_blocking(vcpu, true);
 
 	vcpu->run->qualification = vmread(EXIT_QUALIFICATION);
