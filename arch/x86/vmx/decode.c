@@ -3,6 +3,7 @@
  * and asks hv/ what to do.
  */
 #include "arch/x86/vmx/exits.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/regs.h"
 #include "hv/control_registers.h"
 #include "hv/debug/log.h"
@@ -40,7 +41,13 @@ enum exit_action vmx_exit_cr_access(struct vcpu *vcpu)
 		panic("impossible control register access: qualification %#lx", q);
 	if (!vmx_in_64bit_mode(vcpu))
 		value = (uint32_t)value;
-	return cr == 0 ? write_guest_cr0(vcpu, value) : write_guest_cr4(vcpu, value);
+	if (cr == 4)
+		return write_guest_cr4(vcpu, value);
+	if (write_guest_cr0(vcpu, value) == EXIT_RESUME)
+		return EXIT_RESUME;
+	/* Neither exits nor entries load CD and NW (SDM 3C 26.3.2.1, 27.5.1): do it now. */
+	write_cr0((read_cr0() & ~(CR0_CD | CR0_NW)) | (value & (CR0_CD | CR0_NW)));
+	return EXIT_ADVANCE;
 }
 
 enum exit_action vmx_exit_sipi(struct vcpu *vcpu)

@@ -36,8 +36,8 @@ void vmx_requeue_vectoring(struct vcpu *vcpu)
 }
 
 /*
- * Does the exception of INFO find NMIs blocked, though the guest's state says that it does not? The
- * one that strikes in delivering an NMI takes its place, but the delivery has begun to block NMIs. A
+ * Does the exception of INFO find NMIs blocked, though the guest's state says that it does not? One
+ * that strikes in delivering an NMI takes its place, but the delivery has begun to block NMIs. A
  * fault of IRET strikes after IRET has unblocked NMIs, which it must not (SDM 3C 27.2.3).
  */
 static bool nmis_are_blocked(struct vcpu *vcpu, uint32_t info)
