@@ -36,6 +36,8 @@ unit_sources_tables := boot/tables.c
 unit_sources_text := boot/text.c tests/unit/fake_efi.c
 unit_sources_uart := drivers/uart.c
 unit_sources_vcpu := hv/vcpu.c tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c
+unit_sources_vmx_exception := arch/x86/vmx/exception.c hv/exception.c \
+	tests/unit/fake_cpu.c tests/unit/fake_vendor.c tests/unit/fake_vmcs.c
 
 UNIT_TESTS   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),tests/unit/test_$(t).c $(unit_sources_$(t)))

@@ -4,6 +4,7 @@
  */
 #include "arch/x86/vmx/exits.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/regs.h"
 #include "hv/event.h"
 #include "hv/exception.h"
@@ -47,8 +48,20 @@ static bool nmis_are_blocked(struct vcpu *vcpu, uint32_t info)
 	return info & INTERRUPTION_NMI_UNBLOCKED && INTERRUPTION_VECTOR(info) != VECTOR_DF;
 }
 
+/*
+ * After STI and MOV SS with TF, entry wants a single step to be pending (SDM 3C 26.3.1.5). Exits
+ * save it as pending, but not those of #DB, which takes it along. The event drops it (26.6.3).
+ */
+static void repend_single_step(void)
+{
+	if (vmread32(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) &&
+	    vmread(GUEST_RFLAGS) & RFLAGS_TF && !(vmread64(GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
 enum exit_action vmx_exit_exception(struct vcpu *vcpu)
 {
+	enum exit_action action;
 	uint32_t info = vmread32(EXIT_INTERRUPTION_INFO);
 	struct event event = event_of(info, vmread32(EXIT_INTERRUPTION_ERROR_CODE),
 				      vmread32(EXIT_INSTRUCTION_LENGTH));
@@ -62,5 +75,8 @@ enum exit_action vmx_exit_exception(struct vcpu *vcpu)
 
 	vcpu->run->qualification = vmread(EXIT_QUALIFICATION);
 	vcpu->run->rip = vmread(GUEST_RIP);
-	return exit_exception(vcpu, &event, vcpu->run->qualification);
+	action = exit_exception(vcpu, &event, vcpu->run->qualification);
+	if (event.vector == VECTOR_DB)
+		repend_single_step(); /* when delivery has cleared BTF */
+	return action;
 }
