@@ -17,6 +17,13 @@ static struct {
 	bool pt;
 } hidden;
 
+/*
+ * Leaf 7, subleaf 1, on any processor: MSR lists are #UD without a control that plinth does not
+ * set, RDMSR and WRMSR with an immediate have exits of their own, and FRED wants other events.
+ */
+static const uint32_t hidden_7_1_eax = CPUID_7_1_EAX_FRED | CPUID_7_1_EAX_MSRLIST;
+static const uint32_t hidden_7_1_ecx = CPUID_7_1_ECX_MSR_IMM;
+
 unsigned cpuid_maxphyaddr(void)
 {
 	if (cpuid(0x80000000, 0).eax < 0x80000008)
@@ -85,6 +92,10 @@ enum exit_action exit_cpuid(struct vcpu *vcpu)
 			       vcpu->vm->ops->read_reg(vcpu, REG_CR4) & CR4_OSXSAVE);
 		break;
 	case 7:
+		if (subleaf == 1) {
+			r.eax &= ~hidden_7_1_eax;
+			r.ecx &= ~hidden_7_1_ecx;
+		}
 		if (subleaf != 0)
 			break;
 		r.ebx &= ~hidden.leaf7_ebx;

@@ -34,6 +34,7 @@
 #define CR4_PKE                          BIT(22)
 #define CR4_CET                          BIT(23)
 #define CR4_LAM_SUP                      BIT(28)
+#define CR4_FRED                         BIT(32)
 #define CR4_PSE                          BIT(4)
 
 /* EFLAGS, SDM 1 3.4.3 */
@@ -74,6 +75,9 @@
 #define CPUID_7_ECX_WAITPKG              BIT(5)
 #define CPUID_7_ECX_OSPKE                BIT(4)
 #define CPUID_7_EDX_PCONFIG              BIT(18)
+#define CPUID_7_1_EAX_FRED               BIT(17)
+#define CPUID_7_1_EAX_MSRLIST            BIT(27)
+#define CPUID_7_1_ECX_MSR_IMM            BIT(5)
 #define CPUID_D1_EAX_XSAVES              BIT(3)
 #define CPUID_80000001_EDX_SYSCALL       BIT(11)
 #define CPUID_80000001_EDX_NX            BIT(20)

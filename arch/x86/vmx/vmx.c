@@ -208,7 +208,8 @@ static void write_controls(struct vcpu *vcpu)
 	 * unrestricted guest's are not fixed (SDM 3C 26.3.1.1).
 	 */
 	vmx->cr0_mask = (vmx->caps.cr0_fixed0 & ~(CR0_PE | CR0_PG)) | ~vmx->caps.cr0_fixed1;
-	vmx->cr4_mask = vmx->caps.cr4_fixed0 | ~vmx->caps.cr4_fixed1 | CR4_VMXE | CR4_SMXE;
+	vmx->cr4_mask =
+		vmx->caps.cr4_fixed0 | ~vmx->caps.cr4_fixed1 | CR4_VMXE | CR4_SMXE | CR4_FRED;
 	vmwrite(CR0_GUEST_HOST_MASK, vmx->cr0_mask);
 	vmwrite(CR4_GUEST_HOST_MASK, vmx->cr4_mask);
 }
