@@ -8,6 +8,12 @@ UNIT_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -DUNIT_TEST -Itests/unit/
                -fno-sanitize-recover=all
 UNIT_BUILD  := build/tests/unit
 
+# The whole kernel on a processor that is a program.
+unit_kernel := $(addprefix hv/,control_registers.c cpuid.c event.c exception.c format.c \
+	guest_memory.c hypercalls.c instructions.c kick.c memory.c msr.c preflight.c vcpu.c) \
+	arch/x86/mtrr.c $(wildcard arch/x86/vmx/*.c) \
+	$(addprefix tests/unit/,fake_cpu.c fake_log.c fake_vmcs.c fake_vmx.c)
+
 unit_sources_config := boot/config.c
 unit_sources_control_registers := hv/control_registers.c hv/guest_memory.c \
 	tests/unit/fake_cpu.c tests/unit/fake_vendor.c
@@ -35,9 +41,9 @@ unit_sources_string :=
 unit_sources_tables := boot/tables.c
 unit_sources_text := boot/text.c tests/unit/fake_efi.c
 unit_sources_uart := drivers/uart.c
+unit_sources_vmx := $(unit_kernel)
+unit_sources_vmx_exits := $(unit_kernel)
 unit_sources_vcpu := hv/vcpu.c tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c
-unit_sources_vmx_exception := arch/x86/vmx/exception.c hv/exception.c \
-	tests/unit/fake_cpu.c tests/unit/fake_vendor.c tests/unit/fake_vmcs.c
 
 UNIT_TESTS   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),tests/unit/test_$(t).c $(unit_sources_$(t)))

@@ -58,6 +58,14 @@ unsigned fake_vmcs_all_writes(void)
 	return all_writes;
 }
 
+bool vmread_safe(enum vmcs_field field, uint64_t *value)
+{
+	if (!fake_vmcs_is_set(field))
+		return false;
+	*value = fake_vmcs_get(field);
+	return true;
+}
+
 uint64_t vmread_from(enum vmcs_field field, UNUSED const char *caller)
 {
 	return fake_vmcs_get(field);
