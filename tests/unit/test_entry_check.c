@@ -617,6 +617,8 @@ static const struct broken broken[] = {
 	BREAK(PAE, GUEST_RIP, "26.3.1.4", "outside 64-bit mode", ON(GUEST_RIP, BIT(32))),
 	BREAK(LONG_MODE, GUEST_RIP, "26.3.1.4", "outside 64-bit mode",
 	      ACCESS(CS, 0xc09b)), /* compatibility mode */
+	BREAK(PAE, GUEST_RIP, "26.3.1.4", "outside 64-bit mode", ACCESS_ON(CS, SEGMENT_LONG),
+	      ON(GUEST_RIP, BIT(32))),
 	BREAK(LONG_MODE, GUEST_RFLAGS, "26.3.1.4", "reserved bits", ON(GUEST_RFLAGS, BIT(3))),
 	BREAK(LONG_MODE, GUEST_RFLAGS, "26.3.1.4", "reserved bits", ON(GUEST_RFLAGS, BIT(5))),
 	BREAK(LONG_MODE, GUEST_RFLAGS, "26.3.1.4", "reserved bits", ON(GUEST_RFLAGS, BIT(15))),
@@ -788,6 +790,8 @@ static const struct silent silent[] = {
 	PASS(PAE, SET(GUEST_CS_SELECTOR, 0x0b), SET(GUEST_DS_SELECTOR, 0x13)),
 	PASS(PAE, ACCESS(CS, 0xc0fb), ACCESS(SS, 0xc0f3)),
 	PASS(PAE, ACCESS(CS, 0xc0bd), ACCESS(SS, 0xc0f7)),
+	PASS(PAE, ACCESS(CS, 0xc0fd), ACCESS(SS, 0xc0f7)),
+	PASS(PAE, ACCESS_ON(CS, SEGMENT_LONG)), /* means nothing outside IA-32e mode */
 	PASS(REAL, ACCESS(CS, 0x93), ACCESS(TR, 0x83)),
 	PASS(RESTRICTED, SET(GUEST_DS_SELECTOR, 0x13), ACCESS(DS, 0xc09f),
 	     SET(GUEST_ES_SELECTOR, 0x13), ACCESS(ES, 0xc0f3)),
