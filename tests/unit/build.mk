@@ -42,6 +42,8 @@ unit_sources_tables := boot/tables.c
 unit_sources_text := boot/text.c tests/unit/fake_efi.c
 unit_sources_uart := drivers/uart.c
 unit_sources_vmx := $(unit_kernel)
+unit_sources_vmx_exception := arch/x86/vmx/exception.c hv/exception.c \
+	tests/unit/fake_cpu.c tests/unit/fake_vendor.c tests/unit/fake_vmcs.c
 unit_sources_vmx_exits := $(unit_kernel)
 unit_sources_vcpu := hv/vcpu.c tests/unit/fake_cpu.c tests/unit/fake_log.c tests/unit/fake_vendor.c
 
