@@ -373,8 +373,9 @@ class Machine:
         if self.bochs_cpu:
             cpu += ", " + self.bochs_cpu
         if self.cores > 2 and "exclude_features" not in self.bochs_cpu:
-            # OVMF parks its cores in MWAIT, in one cache line: from three on they wake each other
-            # up for ever, and Bochs is three times as slow.
+            # OVMF's parked cores sit in MWAIT with armed monitors, and that makes Bochs crawl from
+            # ExitBootServices on: with four cores, bare Linux was still setting up its TSC after
+            # 300 s. Without MWAIT they use HLT, and the whole boot takes 60 to 120 s.
             cpu += ', exclude_features="mwait"'
         lines = [
             f"memory: guest={self.mem}, host={min(self.mem, 2048)}",
